@@ -1,0 +1,35 @@
+"""motifdb: from a folder of singing to melodic motifs one can query, hear, test and learn from.
+
+>>> import motifdb
+>>> motifdb.__version__.count(".")
+2
+
+`motifdb.open("songs.motifdb").sql("select ...")` is all most programs need. Importing this package imports
+neither Ray nor torch nor a decoder; each part is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from motifdb.query.database import Database
+
+__all__ = ["Database", "__version__", "open"]
+
+
+def open(path: str | None = None, *, at: str | int | None = None) -> Database:  # noqa: A001
+    """Open a database for reading; see `motifdb.query.database.Database`."""
+    from motifdb.query.database import Database
+
+    return Database(path, at=at)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Database":
+        from motifdb.query.database import Database
+
+        return Database
+    raise AttributeError(f"module 'motifdb' has no attribute {name!r}")

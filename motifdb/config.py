@@ -1,0 +1,314 @@
+"""Every parameter of every stage, in one typed object that round-trips through TOML.
+
+A `Config` is what `motifdb ingest` applies: pitch, contour, mining. Its parts are stored, whole, in the table
+`analyses`, and analysis ids are hashes of them. The presets carry the parameters of the papers:
+
+- ``style-2021``: epsilon 66 cents, classes [66, 132, 198] closed on the right, at least 3 occurrences in one
+  song, clips of at least 0.5 s (style-2021, sections II.A and II.B).
+- ``sid-2020``: exact univariate k-means over all f0 of the corpus, K not given by the paper and so required
+  here; classes [70, 112] closed on the left and at least 5 symbols in 3 phrases of one recording, as in the
+  authors' published code (sid-2020, section 2).
+- ``default``: the best mean pair F1 against an expert's annotations of two Carnatic performances
+  (`benchmarks/presets.py`, docs/decisions).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import tomli_w
+
+from motifdb.errors import NotFoundError, UsageError, nearest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PitchConfig:
+    """How audio becomes f0.
+
+    Attributes
+    ----------
+    tracker : name in the tracker registry, such as ``"swift-f0"``, ``"melodia"``, ``"yin"``
+    channel : ``"mix"``, ``"left"``, ``"right"`` or a channel number from 1, as text
+    parameters : what differs from the tracker's own defaults, by name
+    """
+
+    tracker: str = "swift-f0"
+    channel: str = "mix"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ContourConfig:
+    """How f0 becomes symbols.
+
+    Attributes
+    ----------
+    quantiser : ``"epsilon"`` (greedy range-bounded segments) or ``"kmeans"`` (runs inside one exact cluster)
+    epsilon_cents : largest range of a segment; quantiser epsilon
+    k : number of clusters; quantiser kmeans
+    kmeans_scope : ``"recording"`` or ``"corpus"``: whose cents the clusters are fitted to
+    centres_cents : fitted centres, ascending; set by the corpus-scope fit, never by hand
+    bounds_cents : ascending bounds of the step classes; n bounds give classes 1..n+1
+    bounds_closed : ``"right"``: a step equal to a bound is in the lower class; ``"left"``: in the upper
+    max_rest_s : an unvoiced gap of at most this is dropped and its sides joined; a longer one ends the phrase
+    max_jump_cents : cut where neighbouring voiced frames differ by more; None keeps every jump
+    min_piece_s : pieces between two jumps that are shorter are removed
+    min_phrase_s : phrases that are shorter are left out
+    median_s : width of a median filter over the voiced frames of a phrase, before quantising; 0 is off
+    min_confidence : frames below are taken as unvoiced, where the tracker gives a confidence
+    """
+
+    quantiser: Literal["epsilon", "kmeans"] = "epsilon"
+    epsilon_cents: float = 66.0
+    k: int | None = None
+    kmeans_scope: Literal["recording", "corpus"] = "corpus"
+    centres_cents: tuple[float, ...] | None = None
+    bounds_cents: tuple[float, ...] = (66.0, 132.0, 198.0)
+    bounds_closed: Literal["left", "right"] = "right"
+    max_rest_s: float = 0.3
+    max_jump_cents: float | None = 300.0
+    min_piece_s: float = 0.05
+    min_phrase_s: float = 0.0
+    median_s: float = 0.0
+    min_confidence: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("contour.quantiser", self.quantiser, ("epsilon", "kmeans"))
+        _one_of("contour.kmeans_scope", self.kmeans_scope, ("recording", "corpus"))
+        _one_of("contour.bounds_closed", self.bounds_closed, ("left", "right"))
+        _above("contour.epsilon_cents", self.epsilon_cents, 0, "cents")
+        bounds = tuple(float(b) for b in self.bounds_cents)
+        if not bounds or any(b <= 0 for b in bounds) or list(bounds) != sorted(set(bounds)) or len(bounds) > 126:
+            raise UsageError(
+                f"contour.bounds_cents must be 1 to 126 ascending positive cents, got {list(self.bounds_cents)}"
+            )
+        object.__setattr__(self, "bounds_cents", bounds)
+        if self.centres_cents is not None:
+            object.__setattr__(self, "centres_cents", tuple(float(c) for c in self.centres_cents))
+        if self.k is not None and not 1 <= self.k <= 1000:
+            raise UsageError(f"contour.k must be 1 to 1000 clusters, got {self.k}")
+        for name in ("max_rest_s", "min_piece_s", "min_phrase_s", "median_s"):
+            _at_least(f"contour.{name}", getattr(self, name), 0, "seconds")
+        _at_least("contour.min_confidence", self.min_confidence, 0, "")
+
+    @property
+    def vocabulary(self) -> str:
+        """What the symbols mean; two contours with one vocabulary can share patterns.
+
+        The step classes are the whole meaning of a symbol, whichever way the segments were found, except
+        that segments of another quantiser are other notes: so its name and width are part of it.
+        """
+        width = f"{self.epsilon_cents:g}" if self.quantiser == "epsilon" else f"{self.k}{self.kmeans_scope}"
+        bounds = ",".join(f"{b:g}" for b in self.bounds_cents)
+        return f"{self.quantiser}:{width}:{bounds}:{self.bounds_closed}:{self.median_s:g}"
+
+
+@dataclass(frozen=True)
+class MiningConfig:
+    """Which patterns are motifs.
+
+    Attributes
+    ----------
+    max_gap : symbols that may be skipped between two matched ones; None is unlimited
+    min_support : least count, in the unit that `support` says, inside one recording
+    support : ``"occurrences"`` (max_gap 0 only; overlaps counted) or ``"sequences"`` (phrases)
+    min_length, max_length : symbols
+    min_duration_s : a motif's median occurrence lasts at least this long
+    max_order : highest order of the Markov null model that BIC may choose
+    """
+
+    max_gap: int | None = 0
+    min_support: int = 3
+    support: Literal["occurrences", "sequences"] = "occurrences"
+    min_length: int = 1
+    max_length: int | None = None
+    min_duration_s: float = 0.0
+    max_order: int = 3
+
+    def __post_init__(self) -> None:
+        _one_of("mining.support", self.support, ("occurrences", "sequences"))
+        if self.max_gap is not None and self.max_gap < 0:
+            raise UsageError(f"mining.max_gap must be 0 or more symbols, or none for unlimited, got {self.max_gap}")
+        if self.support == "occurrences" and self.max_gap != 0:
+            raise UsageError(
+                "mining.support = 'occurrences' is defined for max_gap 0 only; use support = 'sequences' with a gap"
+            )
+        _at_least("mining.min_support", self.min_support, 1, "")
+        _at_least("mining.min_length", self.min_length, 1, "symbols")
+        if self.max_length is not None and self.max_length < self.min_length:
+            raise UsageError(
+                f"mining.max_length ({self.max_length}) must be at least min_length ({self.min_length})"
+            )
+        _at_least("mining.min_duration_s", self.min_duration_s, 0, "seconds")
+        if not 0 <= self.max_order <= 3:
+            raise UsageError(f"mining.max_order must be 0 to 3, got {self.max_order}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Pitch, contour and mining parameters together, with the preset's name.
+
+    >>> config = preset("style-2021")
+    >>> Config.from_toml(config.to_toml()) == config
+    True
+    """
+
+    name: str = "default"
+    pitch: PitchConfig = field(default_factory=PitchConfig)
+    contour: ContourConfig = field(default_factory=ContourConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
+
+    def to_toml(self) -> str:
+        """As TOML; a value that is None is written as ``"none"``."""
+        return tomli_w.dumps(_plain(self))
+
+    @classmethod
+    def from_toml(cls, text: str, *, where: str = "configuration") -> Config:
+        """Read what `to_toml` writes; keys left out take their defaults.
+
+        Raises
+        ------
+        UsageError
+            for text that is no TOML, an unknown key (with the nearest valid one) or a value of another type.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"{where} is no TOML: {error}") from None
+        return _typed(cls, values, where)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Config:
+        """Read a TOML file."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read as a configuration: {error}") from None
+        return cls.from_toml(text, where=str(path))
+
+
+def parameters(part: PitchConfig | ContourConfig | MiningConfig) -> dict[str, Any]:
+    """One part as plain values, for the JSON in `analyses` and for hashing."""
+    return dataclasses.asdict(part)
+
+
+def part_from_parameters(cls: type[T], values: dict[str, Any]) -> T:
+    """The inverse of `parameters`; unknown names (of a newer version) are left out."""
+    names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    kept = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
+    return cls(**kept)
+
+
+_PRESETS: dict[str, Config] = {
+    "default": Config(name="default"),
+    "style-2021": Config(
+        name="style-2021",
+        pitch=PitchConfig(tracker="melodia"),
+        contour=ContourConfig(),
+        mining=MiningConfig(min_support=3, support="occurrences", min_duration_s=0.5),
+    ),
+    "sid-2020": Config(
+        name="sid-2020",
+        pitch=PitchConfig(tracker="melodia"),
+        contour=ContourConfig(
+            quantiser="kmeans", kmeans_scope="corpus", bounds_cents=(70.0, 112.0), bounds_closed="left"
+        ),
+        mining=MiningConfig(min_support=3, support="sequences", min_length=5),
+    ),
+}
+
+
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    return list(_PRESETS)
+
+
+def preset(name: str, *, k: int | None = None) -> Config:
+    """A preset by name; ``sid-2020`` needs `k`, as the paper gives none.
+
+    Raises
+    ------
+    NotFoundError
+        for an unknown name.
+    UsageError
+        for ``sid-2020`` without `k`, or `k` where the quantiser has no clusters.
+    """
+    if name not in _PRESETS:
+        raise NotFoundError(f"there is no preset {name!r}; {nearest(name, _PRESETS)}")
+    config = _PRESETS[name]
+    if config.contour.quantiser == "kmeans":
+        if k is None:
+            raise UsageError(
+                f"preset {name} needs --k, the number of pitch clusters: the paper gives none (try 24, and compare)"
+            )
+        return replace(config, contour=replace(config.contour, k=k))
+    if k is not None:
+        raise UsageError(f"--k is for the quantiser kmeans; preset {name} uses {config.contour.quantiser}")
+    return config
+
+
+def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise UsageError(f"{name} cannot be {value!r}; {nearest(str(value), valid)}")
+
+
+def _above(name: str, value: float, low: float, unit: str) -> None:
+    if not value > low:
+        raise UsageError(f"{name} must be more than {low} {unit}".rstrip() + f", got {value}")
+
+
+def _at_least(name: str, value: float, low: float, unit: str) -> None:
+    if not value >= low:
+        raise UsageError(f"{name} must be at least {low} {unit}".rstrip() + f", got {value}")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return "none" if value is None else value
+
+
+def _typed(cls: type[T], values: dict[str, Any], where: str) -> T:
+    hints = typing.get_type_hints(cls)
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in hints:
+            raise UsageError(f"{where}: unknown key {name!r}; {nearest(name, hints)}")
+        kept[name] = _value(hints[name], value, f"{where}: {name}")
+    return cls(**kept)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise UsageError(f"{where}: expected a table, got {value!r}")
+        return _typed(typing.cast(type, hint), value, where)
+    if origin in (types.UnionType, typing.Union):
+        options = [a for a in typing.get_args(hint) if a is not types.NoneType]
+        return None if value == "none" else _value(options[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise UsageError(f"{where}: expected a list, got {value!r}")
+        return tuple(_value(typing.get_args(hint)[0], v, where) for v in value)
+    if origin is typing.Literal:
+        return value
+    if origin is dict:
+        return dict(value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise UsageError(f"{where}: expected {hint.__name__}, got {value!r}")
