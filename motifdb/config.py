@@ -207,25 +207,6 @@ def part_from_parameters(cls: type[T], values: dict[str, Any]) -> T:
     return cls(**kept)
 
 
-_PRESETS: dict[str, Config] = {
-    "default": Config(name="default"),
-    "style-2021": Config(
-        name="style-2021",
-        pitch=PitchConfig(tracker="melodia"),
-        contour=ContourConfig(),
-        mining=MiningConfig(min_support=3, support="occurrences", min_duration_s=0.5),
-    ),
-    "sid-2020": Config(
-        name="sid-2020",
-        pitch=PitchConfig(tracker="melodia"),
-        contour=ContourConfig(
-            quantiser="kmeans", kmeans_scope="corpus", bounds_cents=(70.0, 112.0), bounds_closed="left"
-        ),
-        mining=MiningConfig(min_support=3, support="sequences", min_length=5),
-    ),
-}
-
-
 def preset_names() -> list[str]:
     """Names of the presets."""
     return list(_PRESETS)
@@ -312,3 +293,22 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise UsageError(f"{where}: expected {hint.__name__}, got {value!r}")
+
+
+_PRESETS: dict[str, Config] = {
+    "default": Config(name="default"),
+    "style-2021": Config(
+        name="style-2021",
+        pitch=PitchConfig(tracker="melodia"),
+        contour=ContourConfig(),
+        mining=MiningConfig(min_support=3, support="occurrences", min_duration_s=0.5),
+    ),
+    "sid-2020": Config(
+        name="sid-2020",
+        pitch=PitchConfig(tracker="melodia"),
+        contour=ContourConfig(
+            quantiser="kmeans", kmeans_scope="corpus", bounds_cents=(70.0, 112.0), bounds_closed="left"
+        ),
+        mining=MiningConfig(min_support=3, support="sequences", min_length=5),
+    ),
+}
