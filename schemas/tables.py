@@ -65,6 +65,7 @@ RECORDINGS = TableSpec(
         Column("peak", pa.float64(), "-", "largest absolute sample, full scale = 1; null for f0", nullable=True),
         Column("clipped_share", pa.float64(), "-", "share of samples at or beyond full scale; null for f0", nullable=True),
         Column("warning", pa.string(), "-", "one sentence about the content that a reader should know", nullable=True),
+        Column("tags", _LABELS, "-", "tags embedded in the content, by their names there, in lower case"),
     ),
 )
 
@@ -93,7 +94,7 @@ ANALYSES = TableSpec(
     (
         Column("analysis_id", pa.string(), "-", "hash of stage, stage version, parameters and parent"),
         Column("name", pa.string(), "-", "for people: tracker, quantiser or preset name"),
-        Column("kind", pa.string(), "-", "pitch, contour or mining"),
+        Column("kind", pa.string(), "-", "pitch, contour, mining or counts"),
         Column("parent_id", pa.string(), "-", "the analysis it reads; null for pitch", nullable=True),
         Column("parameters", pa.string(), "-", "JSON with every parameter"),
         Column("stage_version", pa.int32(), "-", "raised when the same parameters give other results"),
