@@ -1,0 +1,174 @@
+"""Where units of work run: in this process, or as Ray tasks. The same function runs either way.
+
+Both engines take units as they are asked for and hand results back as they come, in any order; at most a few
+units are under way at a time, so memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol
+
+from motifdb.errors import UsageError
+from motifdb.pipelines.work import Failure, Unit, UnitResult, run_unit
+
+RAY_START_S = 10.0
+"""What starting Ray costs on a laptop; below about four times this much work the process itself is faster."""
+
+OBJECT_STORE_BYTES = 1 << 30
+"""Ray's store for units under way; they are bounded, so it need not take its default share of the machine."""
+
+
+class Engine(Protocol):
+    """Maps `run_unit` over units."""
+
+    name: str
+    workers: int
+
+    def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
+        """Results as they come, each beside the unit it is of."""
+        ...
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class InlineEngine:
+    """One unit after the other, in this process."""
+
+    name = "inline"
+    workers = 1
+
+    def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
+        for unit in units:
+            yield unit, run_unit(unit)
+
+    def __enter__(self) -> InlineEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+class RayEngine:
+    """Units as Ray tasks, on this machine's own cluster (bound to loopback) or on one that is running.
+
+    A worker that dies is retried; a unit whose workers keep dying is taken apart, and the recording that
+    kills them becomes a failure. Tasks are pure, so a retry changes nothing.
+    """
+
+    name = "ray"
+
+    def __init__(self, workers: int, address: str | None = None, *, task: Any = run_unit) -> None:
+        self.workers = workers
+        self._address = address
+        self._function = task
+
+    def __enter__(self) -> RayEngine:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a report would leave this machine
+        if self._address is None:
+            # Ray replaces 127.0.0.1 by the machine's outer address unless clusters are disabled, by the
+            # switch it has for systems whose firewalls ask; read when ray is imported
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        import ray
+
+        self._owns = not ray.is_initialized()
+        if self._owns:
+            options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+            if self._address is None:
+                options |= {
+                    "address": "local",
+                    "num_cpus": self.workers,
+                    "include_dashboard": False,
+                    "object_store_memory": OBJECT_STORE_BYTES,
+                    "_node_ip_address": "127.0.0.1",
+                }
+            else:
+                options["address"] = self._address
+            try:
+                ray.init(**options)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                where = f"the cluster at {self._address}" if self._address else "a local cluster"
+                raise UsageError(f"Ray could not reach or start {where}: {error}") from error
+        if self._address is not None:
+            self.workers = max(1, int(ray.cluster_resources().get("CPU", self.workers)))
+        self._task = ray.remote(num_cpus=1, max_retries=2)(self._function)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._owns:
+            import ray
+
+            ray.shutdown()
+
+    def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
+        import ray
+        from ray.exceptions import RayTaskError, WorkerCrashedError
+
+        waiting: deque[Unit] = deque()
+        source = iter(units)
+        pending: dict[Any, Unit] = {}
+        # twice the workers: one unit each at work, one each on its way
+        window = 2 * self.workers
+        exhausted = False
+        while pending or waiting or not exhausted:
+            while len(pending) < window and (waiting or not exhausted):
+                unit = waiting.popleft() if waiting else next(source, None)
+                if unit is None:
+                    exhausted = True
+                    break
+                pending[self._task.remote(unit)] = unit
+            if not pending:
+                continue
+            (ref,), _ = ray.wait(list(pending), num_returns=1, fetch_local=False)
+            unit = pending.pop(ref)
+            try:
+                yield unit, ray.get(ref)
+            except RayTaskError as error:
+                raise error.as_instanceof_cause() from None
+            except (WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+                if len(unit.items) > 1:
+                    waiting.extend(Unit((item,), unit.until, unit.commit) for item in unit.items)
+                else:
+                    yield unit, _worker_died(unit, error)
+            del ref
+
+
+def _worker_died(unit: Unit, error: Exception) -> UnitResult:
+    (item,) = unit.items
+    memory = "ran out of memory" if type(error).__name__ == "OutOfMemoryError" else "died"
+    reason = f"the worker {memory} on this recording, three times"
+    return UnitResult(outcomes={item.recording_id: Failure("pitch", "worker-died", reason, item.chain.pitch_id)})
+
+
+def choose_engine(
+    name: str, *, workers: int | None, address: str | None, expected_work_s: float
+) -> AbstractContextManager[Engine]:
+    """The engine for a job: what was asked for, or (``"auto"``) Ray where the work outweighs its start.
+
+    Parameters
+    ----------
+    name : ``"auto"``, ``"inline"`` or ``"ray"``
+    workers : tasks at a time; None is one per core
+    address : of a running Ray cluster; None starts one on loopback when Ray is chosen
+    expected_work_s : estimate of the whole job on one core
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n = cores if workers is None else workers
+    if n < 1:
+        raise UsageError(f"--workers must be at least 1, got {n}")
+    if name not in ("auto", "inline", "ray"):
+        raise UsageError(f"--engine cannot be {name!r}; choose auto, inline or ray")
+    if name == "inline" and address is not None:
+        raise UsageError("--engine inline runs in this process; leave out --ray-address, or use --engine ray")
+    if name == "auto":
+        gain_s = expected_work_s * (1 - 1 / n)
+        name = "ray" if address is not None or gain_s > RAY_START_S else "inline"
+    return RayEngine(n, address) if name == "ray" else InlineEngine()

@@ -1,0 +1,300 @@
+"""A unit of work: some recordings, taken as far along the data's way as was asked; what the engines map.
+
+Everything a unit needs travels in it, and everything it makes comes back as table rows: a worker touches
+neither the database nor the folder of recordings, so it may sit on another machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from motifdb.config import Config, PitchConfig
+from motifdb.errors import InputError, MotifdbError
+from motifdb.pipelines.records import AudioFacts, PitchTrack
+from motifdb.pipelines.stages import empty_coverage, mine_recordings, pitch_rows, pitch_tracks, quantise
+from motifdb.schemas import CONTOURS, COVERAGE, PITCH, PITCH_AGREEMENT, RECORDINGS
+
+if TYPE_CHECKING:
+    from motifdb.pipelines.inputs.decode import Decoder
+    from motifdb.pipelines.inputs.sniff import Sniffed
+    from motifdb.pipelines.trackers import Tracker
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The analyses that a recording goes through; a later one is None where work stops before it."""
+
+    pitch_id: str
+    contour_id: str | None
+    mining_id: str | None
+    config: Config
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording to work on.
+
+    Exactly one of `content` (bytes, or the path of a file too long to hold), `pitch` (rows) and `contours`
+    (rows) is where its work starts. `reference` is the text of its reference f0 track, `others` are its
+    stored tracks of other pitch analyses, to be compared.
+    """
+
+    recording_id: str
+    chain: Chain
+    content: bytes | Path | None = None
+    sniffed: Sniffed | None = None
+    hop: Any = None
+    pitch: pa.Table | None = None
+    contours: pa.Table | None = None
+    reference: tuple[str, PitchTrack] | None = None
+    others: tuple[tuple[str, PitchTrack], ...] = ()
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Recordings that travel together, so that a task takes long enough to be worth its message."""
+
+    items: tuple[Item, ...]
+    until: str
+    commit: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(i.size_bytes for i in self.items)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a recording cannot be used now: the columns of `failures` that work can know."""
+
+    stage: str
+    kind: str
+    reason: str
+    analysis_id: str | None = None
+
+
+@dataclass
+class UnitResult:
+    """Rows by table, and per recording what went wrong (None: nothing) and how long it plays."""
+
+    rows: dict[str, list[pa.Table]] = field(default_factory=dict)
+    outcomes: dict[str, Failure | None] = field(default_factory=dict)
+    duration_s: float = 0.0
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table."""
+        if rows.num_rows:
+            self.rows.setdefault(table, []).append(rows)
+
+
+STAGES = ("files", "pitch", "contours", "motifs")
+"""How far `--until` goes, in order."""
+
+
+def run_unit(unit: Unit) -> UnitResult:
+    """Take every recording of a unit as far as `unit.until`; one that fails does not touch the others."""
+    result = UnitResult()
+    tracked: list[tuple[Item, pa.Table]] = []
+    quantised: list[tuple[Item, pa.Table]] = []
+    for item in unit.items:
+        try:
+            if item.contours is not None:
+                quantised.append((item, item.contours))
+                result.outcomes[item.recording_id] = None
+                continue
+            pitch = item.pitch if item.pitch is not None else _from_content(item, unit, result)
+            if pitch is not None:
+                tracked.append((item, pitch))
+            result.outcomes[item.recording_id] = None
+        except Exception as error:
+            result.outcomes[item.recording_id] = _failure(error, item)
+    if STAGES.index(unit.until) >= STAGES.index("contours"):
+        for item, pitch in tracked:
+            if item.chain.contour_id is not None:
+                _guard(result, item, "contours", lambda i=item, p=pitch: quantised.append((i, _quantise(i, p, unit, result))))
+    if STAGES.index(unit.until) >= STAGES.index("motifs"):
+        for item, contours in quantised:
+            if item.chain.mining_id is not None and result.outcomes[item.recording_id] is None:
+                _guard(result, item, "motifs", lambda i=item, c=contours: _mine(i, c, unit, result))
+    return result
+
+
+def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None:
+    """Decode (and track, unless work stops at files) one recording; its rows go to `result`."""
+    assert item.sniffed is not None and item.content is not None
+    wants_pitch = unit.until != "files"
+    local = UnitResult()
+    if item.sniffed.kind == "audio":
+        track, facts = _decode(item, wants_pitch)
+        local.add("recordings", RECORDINGS.table([_audio_row(item.recording_id, facts)]))
+        result.duration_s += facts.duration_s
+    else:
+        from motifdb.pipelines.inputs.f0 import read_f0
+
+        assert isinstance(item.content, bytes)
+        track = read_f0(item.content, item.sniffed, item.hop)
+        duration_s = len(track.f0_hz) * track.hop_s
+        local.add("recordings", RECORDINGS.table([_f0_row(item.recording_id, item.sniffed.container, duration_s)]))
+        result.duration_s += duration_s
+    pitch = None
+    if wants_pitch and track is not None:
+        pitch = pitch_rows(item.recording_id, item.chain.pitch_id, track)
+        _add_pitch(local, pitch, item.chain.pitch_id, item.recording_id, track, unit.commit)
+        compared = [*item.others]
+        if item.reference is not None:
+            reference_id, reference = item.reference
+            _add_pitch(
+                local, pitch_rows(item.recording_id, reference_id, reference), reference_id, item.recording_id,
+                reference, unit.commit,
+            )
+            compared.append(item.reference)
+        for other_id, other in compared:
+            local.add("pitch_agreement", agreement_row(item.recording_id, (item.chain.pitch_id, track), (other_id, other)))
+    for table, parts in local.rows.items():
+        for part in parts:
+            result.add(table, part)
+    return pitch
+
+
+def _add_pitch(
+    result: UnitResult, rows: pa.Table, analysis_id: str, recording_id: str, track: PitchTrack, commit: int
+) -> None:
+    result.add("pitch", rows)
+    done = empty_coverage(analysis_id, recording_id, commit) | {
+        "state": "done" if (track.f0_hz > 0).any() else "empty",
+        "n_rows": rows.num_rows,
+    }
+    result.add("coverage", COVERAGE.table([done]))
+
+
+def agreement_row(recording_id: str, one: tuple[str, PitchTrack], two: tuple[str, PitchTrack]) -> pa.Table:
+    """How far two pitch analyses of a recording agree, as a row of `pitch_agreement`."""
+    from motifdb.pipelines.trackers.agreement import agreement
+
+    (id_a, a), (id_b, b) = sorted([one, two], key=lambda pair: pair[0])
+    found = agreement(a, b)
+    return PITCH_AGREEMENT.table(
+        [
+            {
+                "recording_id": recording_id,
+                "analysis_a": id_a,
+                "analysis_b": id_b,
+                "n_frames": found.n_frames,
+                "agreement": found.agreement,
+                "voicing_agreement": found.voicing_agreement,
+            }
+        ]
+    )
+
+
+def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts]:
+    """Decode one audio file in the decoder's process, tracking it as the blocks come."""
+    from motifdb.pipelines.inputs.resample import resampled
+
+    assert item.content is not None
+    pitch = item.chain.config.pitch
+    track = None
+    with _decoder().open(item.content, channel=pitch.channel) as stream:
+        if wants_pitch:
+            tracker = _tracker(pitch.tracker, tuple(sorted(pitch.parameters.items())))
+            blocks = resampled(stream, stream.sample_rate_hz, tracker.sample_rate_hz)
+            (track,) = tracker.track([blocks])
+        for _ in stream:  # what is left where nothing reads it, so that the facts are of the whole
+            pass
+        return track, stream.facts
+
+
+def _quantise(item: Item, pitch: pa.Table, unit: Unit, result: UnitResult) -> pa.Table:
+    contours, done = quantise(
+        pitch, config=item.chain.config.contour, analysis_id=item.chain.contour_id, commit=unit.commit
+    )
+    result.add("contours", contours)
+    result.add("coverage", done)
+    return contours
+
+
+def _mine(item: Item, contours: pa.Table, unit: Unit, result: UnitResult) -> None:
+    chain = item.chain
+    assert chain.mining_id is not None
+    if not contours.num_rows:
+        result.add("coverage", COVERAGE.table([empty_coverage(chain.mining_id, item.recording_id, unit.commit)]))
+        return
+    motifs, occurrences, done = mine_recordings(
+        contours,
+        config=chain.config.mining,
+        vocabulary=chain.config.contour.vocabulary,
+        analysis_id=chain.mining_id,
+        commit=unit.commit,
+    )
+    result.add("motifs", motifs)
+    result.add("occurrences", occurrences)
+    result.add("coverage", done)
+
+
+def _guard(result: UnitResult, item: Item, stage: str, step: Any) -> None:
+    try:
+        step()
+    except Exception as error:
+        result.outcomes[item.recording_id] = _failure(error, item, stage)
+
+
+def _failure(error: Exception, item: Item, stage: str = "pitch") -> Failure:
+    """What `failures` says of an exception; one of ours has its sentence, another is named for what it is."""
+    if isinstance(error, InputError):
+        analysis = None if error.stage in ("discover", "decode") else item.chain.pitch_id
+        return Failure(error.stage, error.kind, error.reason, analysis)
+    if isinstance(error, MotifdbError):
+        raise error  # a missing extra or a bad option concerns the run, not this file
+    analysis = {"pitch": item.chain.pitch_id, "contours": item.chain.contour_id, "motifs": item.chain.mining_id}
+    text = " ".join(str(error).split())[:200]
+    return Failure(stage, "internal", f"stage {stage} stopped with {type(error).__name__}: {text}", analysis[stage])
+
+
+def _audio_row(recording_id: str, facts: AudioFacts) -> dict[str, object]:
+    return {
+        "recording_id": recording_id,
+        "kind": "audio",
+        "audio_hash": facts.audio_hash,
+        "duration_s": facts.duration_s,
+        "sample_rate_hz": facts.sample_rate_hz,
+        "channels": facts.channels,
+        "codec": facts.codec,
+        "peak": facts.peak,
+        "clipped_share": facts.clipped_share,
+        "warning": facts.warning,
+        "tags": sorted(facts.tags.items()),
+    }
+
+
+def _f0_row(recording_id: str, container: str, duration_s: float) -> dict[str, object]:
+    return {
+        "recording_id": recording_id,
+        "kind": "f0",
+        "duration_s": duration_s,
+        "codec": container,
+        "tags": [],
+    }
+
+
+@lru_cache(maxsize=1)
+def _decoder() -> Decoder:
+    """This process's decoder child, started once and kept."""
+    from motifdb.pipelines.inputs.decode import Decoder
+
+    return Decoder()
+
+
+@lru_cache(maxsize=4)
+def _tracker(name: str, parameters: tuple[tuple[str, Any], ...]) -> Tracker:
+    """This process's tracker; loading a model costs more than a short recording."""
+    from motifdb.pipelines.trackers import get_tracker
+
+    return get_tracker(name, dict(parameters))
