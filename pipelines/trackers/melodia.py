@@ -36,7 +36,7 @@ class MelodiaParameters:
     magnitude_threshold_db : spectral peaks further below the highest are left out
     peak_frame_threshold : per frame, salience peaks below this share of the highest are left out
     peak_distribution_threshold : salience peaks this many standard deviations below the mean are left out
-    pitch_continuity_cents_per_ms : largest change within a contour; Essentia's 27.5625 at its units
+    pitch_continuity_cents_per_ms : largest change of pitch within a contour
     time_continuity_ms : longest gap within a contour
     min_contour_ms : shorter contours are left out
     voicing_tolerance : contours whose mean salience is this many standard deviations below the mean of all are
@@ -118,9 +118,10 @@ class MelodiaTracker(Tracker):
                 pitch, certainty = run(samples)
                 f0_hz.append(pitch[n_skipped : n_skipped + n_frames])
                 confidence.append(certainty[n_skipped : n_skipped + n_frames])
-            f0 = np.concatenate(f0_hz)
-            # With guessing on, Essentia marks guessed frames by a negative pitch.
-            yield PitchTrack(np.abs(f0), np.clip(np.concatenate(confidence), 0, 1), hop_s=hop_s, start_s=0.0)
+            # Confidence is Essentia's mean salience of the contour, below about 0.1 for a voice, and no probability.
+            # With guessing on, it marks guessed frames by a negative one.
+            salience = np.clip(np.concatenate(confidence), 0, 1)
+            yield PitchTrack(np.concatenate(f0_hz), salience, hop_s=hop_s, start_s=0.0)
 
     def _pieces(self, blocks: Blocks) -> Iterator[tuple[NDArray[np.float32], int, int]]:
         """(samples with margins, frames of the left margin, frames that count), one per block of `block_s`."""
