@@ -13,6 +13,7 @@ from motifdb.schemas.tables import (
     OCCURRENCES,
     PATTERN_COUNTS,
     PITCH,
+    PITCH_AGREEMENT,
     RECORDINGS,
     TABLES,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "OCCURRENCES",
     "PATTERN_COUNTS",
     "PITCH",
+    "PITCH_AGREEMENT",
     "RECORDINGS",
     "TABLES",
     "Column",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from motifdb.schemas.spec import Column, TableSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the on-disk format this code writes; it reads every older one."""
 
 _TIME = pa.timestamp("us")
@@ -237,6 +237,6 @@ TABLES: dict[str, TableSpec] = {
     t.name: t
     for t in (
         CORPORA, FILES, RECORDINGS, FAILURES, ANALYSES, COVERAGE,
-        PITCH, CONTOURS, MOTIFS, PATTERN_COUNTS, OCCURRENCES,
+        PITCH, PITCH_AGREEMENT, CONTOURS, MOTIFS, PATTERN_COUNTS, OCCURRENCES,
     )
 }
