@@ -124,6 +124,9 @@ class RayEngine:
                 if unit is None:
                     exhausted = True
                     break
+                if any(item.is_local for item in unit.items):
+                    yield unit, run_unit(unit)
+                    continue
                 pending[self._task.remote(unit)] = unit
             if not pending:
                 continue
@@ -134,11 +137,10 @@ class RayEngine:
             except RayTaskError as error:
                 raise error.as_instanceof_cause() from None
             except (WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
-                if len(unit.items) > 1:
+                if len(unit.items) > 1:  # narrow it down to the one
                     waiting.extend(Unit((item,), unit.until, unit.commit) for item in unit.items)
                 else:
                     yield unit, _worker_died(unit, error)
-            del ref
 
 
 def _worker_died(unit: Unit, error: Exception) -> UnitResult:

@@ -218,12 +218,10 @@ def _mine_one(
     kept = np.flatnonzero(median >= config.min_duration_s)
     kept_occurrence = np.isin(found.occurrence_pattern, kept)
 
-    lengths = np.diff(found.pattern_offsets)[kept].astype(np.int64)
+    each = [found.pattern(i) for i in kept.tolist()]
+    lengths = found.lengths[kept]
     pattern_offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    patterns = np.concatenate(
-        [found.patterns[found.pattern_offsets[i] : found.pattern_offsets[i + 1]] for i in kept]
-        or [np.empty(0, np.int8)]
-    ).astype(np.int8)
+    patterns = np.concatenate(each) if each else np.empty(0, np.int8)
     significance = assess(
         phrases.symbols,
         phrases.offsets,
@@ -236,7 +234,6 @@ def _mine_one(
         max_order=config.max_order,
         n_tested=found.n_distinct if found.n_distinct is not None else len(kept),
     )
-    each = [patterns[pattern_offsets[i] : pattern_offsets[i + 1]] for i in range(len(kept))]
     pattern_ids = [pattern_id(vocabulary, p.tobytes(), config.max_gap) for p in each]
     motif_ids = [motif_id(analysis_id, "recording", phrases.recording_id, p) for p in pattern_ids]
     n = len(kept)
@@ -263,7 +260,7 @@ def _mine_one(
             _or_null(significance.log10_p),
             _or_null(significance.q_value),
             _or_null(significance.surprise_bits),
-            pa.array([METHODS[m] if m else None for m in significance.method], pa.string()),
+            pa.array([None if METHODS[m] == "none" else METHODS[m] for m in significance.method], pa.string()),
             pa.nulls(n, pa.float64()),
         ],
         schema=MOTIFS.schema,

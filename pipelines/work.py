@@ -6,20 +6,19 @@ neither the database nor the folder of recordings, so it may sit on another mach
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from motifdb.config import Config, PitchConfig
+from motifdb.config import Config
 from motifdb.errors import InputError, MotifdbError
 from motifdb.pipelines.records import AudioFacts, PitchTrack
-from motifdb.pipelines.stages import empty_coverage, mine_recordings, pitch_rows, pitch_tracks, quantise
-from motifdb.schemas import CONTOURS, COVERAGE, PITCH, PITCH_AGREEMENT, RECORDINGS
+from motifdb.pipelines.stages import empty_coverage, mine_recordings, pitch_rows, quantise
+from motifdb.schemas import COVERAGE, RECORDINGS
 
 if TYPE_CHECKING:
     from motifdb.pipelines.inputs.decode import Decoder
@@ -42,20 +41,23 @@ class Item:
     """One recording to work on.
 
     Exactly one of `content` (bytes, or the path of a file too long to hold), `pitch` (rows) and `contours`
-    (rows) is where its work starts. `reference` is the text of its reference f0 track, `others` are its
-    stored tracks of other pitch analyses, to be compared.
+    (rows) is where its work starts.
     """
 
     recording_id: str
     chain: Chain
     content: bytes | Path | None = None
     sniffed: Sniffed | None = None
-    hop: Any = None
+    hop: Fraction | None = None
+    name: bytes = b"the file"
     pitch: pa.Table | None = None
     contours: pa.Table | None = None
-    reference: tuple[str, PitchTrack] | None = None
-    others: tuple[tuple[str, PitchTrack], ...] = ()
     size_bytes: int = 0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its content stays where it is, so that only the driver can work on it."""
+        return isinstance(self.content, Path)
 
 
 @dataclass(frozen=True)
@@ -140,59 +142,26 @@ def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None
         from motifdb.pipelines.inputs.f0 import read_f0
 
         assert isinstance(item.content, bytes)
-        track = read_f0(item.content, item.sniffed, item.hop)
+        track = read_f0(item.content, item.sniffed, item.hop, item.name)
         duration_s = len(track.f0_hz) * track.hop_s
         local.add("recordings", RECORDINGS.table([_f0_row(item.recording_id, item.sniffed.container, duration_s)]))
         result.duration_s += duration_s
     pitch = None
     if wants_pitch and track is not None:
         pitch = pitch_rows(item.recording_id, item.chain.pitch_id, track)
-        _add_pitch(local, pitch, item.chain.pitch_id, item.recording_id, track, unit.commit)
-        compared = [*item.others]
-        if item.reference is not None:
-            reference_id, reference = item.reference
-            _add_pitch(
-                local, pitch_rows(item.recording_id, reference_id, reference), reference_id, item.recording_id,
-                reference, unit.commit,
-            )
-            compared.append(item.reference)
-        for other_id, other in compared:
-            local.add("pitch_agreement", agreement_row(item.recording_id, (item.chain.pitch_id, track), (other_id, other)))
+        local.add("pitch", pitch)
+        local.add("coverage", pitch_coverage(item.chain.pitch_id, item.recording_id, unit.commit, track, pitch.num_rows))
     for table, parts in local.rows.items():
         for part in parts:
             result.add(table, part)
     return pitch
 
 
-def _add_pitch(
-    result: UnitResult, rows: pa.Table, analysis_id: str, recording_id: str, track: PitchTrack, commit: int
-) -> None:
-    result.add("pitch", rows)
-    done = empty_coverage(analysis_id, recording_id, commit) | {
-        "state": "done" if (track.f0_hz > 0).any() else "empty",
-        "n_rows": rows.num_rows,
-    }
-    result.add("coverage", COVERAGE.table([done]))
-
-
-def agreement_row(recording_id: str, one: tuple[str, PitchTrack], two: tuple[str, PitchTrack]) -> pa.Table:
-    """How far two pitch analyses of a recording agree, as a row of `pitch_agreement`."""
-    from motifdb.pipelines.trackers.agreement import agreement
-
-    (id_a, a), (id_b, b) = sorted([one, two], key=lambda pair: pair[0])
-    found = agreement(a, b)
-    return PITCH_AGREEMENT.table(
-        [
-            {
-                "recording_id": recording_id,
-                "analysis_a": id_a,
-                "analysis_b": id_b,
-                "n_frames": found.n_frames,
-                "agreement": found.agreement,
-                "voicing_agreement": found.voicing_agreement,
-            }
-        ]
-    )
+def pitch_coverage(analysis_id: str, recording_id: str, commit: int, track: PitchTrack, n_rows: int) -> pa.Table:
+    """The coverage row of a recording that has been tracked; ``empty`` where no frame is voiced."""
+    state = "done" if (track.f0_hz > 0).any() else "empty"
+    row = empty_coverage(analysis_id, recording_id, commit) | {"state": state, "n_rows": n_rows}
+    return COVERAGE.table([row])
 
 
 def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts]:
@@ -253,9 +222,9 @@ def _failure(error: Exception, item: Item, stage: str = "pitch") -> Failure:
         return Failure(error.stage, error.kind, error.reason, analysis)
     if isinstance(error, MotifdbError):
         raise error  # a missing extra or a bad option concerns the run, not this file
-    analysis = {"pitch": item.chain.pitch_id, "contours": item.chain.contour_id, "motifs": item.chain.mining_id}
+    ids = {"pitch": item.chain.pitch_id, "contours": item.chain.contour_id, "motifs": item.chain.mining_id}
     text = " ".join(str(error).split())[:200]
-    return Failure(stage, "internal", f"stage {stage} stopped with {type(error).__name__}: {text}", analysis[stage])
+    return Failure(stage, "internal", f"stage {stage} stopped with {type(error).__name__}: {text}", ids[stage])
 
 
 def _audio_row(recording_id: str, facts: AudioFacts) -> dict[str, object]:

@@ -1,0 +1,259 @@
+"""The one place where a job's rows reach the database.
+
+Rows gather here until there are enough of them, then go in one commit over all tables. A file's row, the rows
+of its recording and the removal of what they replace are always in one commit, so every commit is whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from motifdb.ids import hash_text, set_hash
+from motifdb.pipelines.analyses import Analysis, analysis_rows
+from motifdb.pipelines.known import Known, same_file
+from motifdb.pipelines.work import UnitResult
+from motifdb.schemas import CORPORA, FAILURES, FILES, TABLES
+
+if TYPE_CHECKING:
+    from motifdb.catalog.writer import Writer
+
+COMMIT_BYTES = 64 << 20
+COMMIT_RECORDINGS = 512
+COMMIT_AFTER_S = 10.0
+"""A commit is made when any of these is reached: rows in memory, recordings in it, time since the last one."""
+
+OF_RECORDING = {
+    "recordings": "recording_id",
+    "pitch": "recording_id",
+    "pitch_agreement": "recording_id",
+    "contours": "recording_id",
+    "occurrences": "recording_id",
+    "pattern_counts": "recording_id",
+    "motifs": "scope_key",
+    "coverage": "scope_key",
+}
+"""Tables with rows about one recording, and the column that names it."""
+
+
+class Committer:
+    """Gathers rows and commits them.
+
+    Parameters
+    ----------
+    writer : holds the database's lease
+    known : the view of the database that is kept in step with what is committed
+    """
+
+    def __init__(self, writer: Writer, known: Known) -> None:
+        self.known = known
+        self.n_commits = 0
+        self._writer = writer
+        self._last_commit_s = time.monotonic()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows: dict[str, list[pa.Table]] = {}
+        self._bytes = 0
+        self._recordings: set[str] = set()
+        self._files: dict[tuple[str, str], dict[str, Any]] = {}
+        self._failures: dict[tuple[str, str], dict[str, Any]] = {}
+        self._deleted: dict[str, set[tuple[str, str]]] = {"files": set(), "failures": set()}
+        self._dropped: dict[str, set[str]] = {}
+        self._stale: list[tuple[str, str]] = []
+        self._corpora: dict[str, dict[str, Any]] = {}
+        self._released: set[str] = getattr(self, "_released", set())
+
+    @property
+    def next_commit(self) -> int:
+        """Number of the commit that rows gathered now will be in."""
+        return int(self._writer.snapshot.commit) + 1
+
+    def corpus(self, row: dict[str, Any]) -> None:
+        """Add or replace a row of `corpora`."""
+        self._corpora[row["corpus_id"]] = row
+        self.known.corpora[row["corpus_id"]] = row
+
+    def analyses(self, analyses: Iterable[Analysis]) -> None:
+        """Add analyses that are not there yet."""
+        new = [a for a in analyses if a.id not in self.known.analyses]
+        if new:
+            self.rows("analyses", analysis_rows(new))
+            self.known.analyses.update(a.id for a in new)
+
+    def rows(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table."""
+        if rows.num_rows:
+            self._rows.setdefault(table, []).append(rows)
+            self._bytes += rows.nbytes
+
+    def result(self, result: UnitResult) -> None:
+        """Add what a unit of work made; a recording that is already described keeps its row."""
+        for table, parts in result.rows.items():
+            for part in parts:
+                if table == "recordings":
+                    part = self._new_recordings(part)
+                elif table == "coverage":
+                    for row in part.select(["analysis_id", "scope_key", "input_hash"]).to_pylist():
+                        self.known.covered.setdefault(row["analysis_id"], {})[row["scope_key"]] = row["input_hash"]
+                self.rows(table, part)
+        self._recordings.update(result.outcomes)
+
+    def _new_recordings(self, part: pa.Table) -> pa.Table:
+        ids = part.column("recording_id").to_pylist()
+        new = [i not in self.known.recordings for i in ids]
+        for row in part.filter(pa.array(new)).to_pylist():
+            self.known.recordings[row["recording_id"]] = row
+        return part.filter(pa.array(new))
+
+    def replace_rows(self, table: str, predicate: str) -> None:
+        """Delete rows of a table in the next commit, before anything is added to it."""
+        self._stale.append((table, predicate))
+
+    def file(self, row: dict[str, Any], failure: dict[str, Any] | None = None) -> None:
+        """Set a path's row, and its failure where it has one; nothing is written where nothing changes."""
+        key = (row["corpus_id"], row["path"])
+        old = self.known.files.get(key)
+        if old is None or not same_file(old, row):
+            self._forget_file(key, old)
+            self._files[key] = row
+            self.known.files[key] = row
+            if row["recording_id"] is not None:
+                self.known.references[row["recording_id"]] += 1
+                self._released.discard(row["recording_id"])
+        if key in self.known.failures and self.known.failures[key] != failure:
+            self._deleted["failures"].add(key)
+            self._failures.pop(key, None)
+            del self.known.failures[key]
+        if failure is not None and key not in self.known.failures:
+            self._failures[key] = failure
+            self.known.failures[key] = failure
+
+    def failure_without_file(self, row: dict[str, Any]) -> None:
+        """Set the failure of something that is no file, such as a folder that cannot be listed."""
+        key = (row["corpus_id"], row["path"])
+        if self.known.failures.get(key) != row:
+            if key in self.known.failures:
+                self._deleted["failures"].add(key)
+            self._failures[key] = row
+            self.known.failures[key] = row
+
+    def forget(self, key: tuple[str, str]) -> None:
+        """Remove a path, and its recording where no other path holds it."""
+        self._forget_file(key, self.known.files.pop(key, None))
+        self._files.pop(key, None)
+        if self.known.failures.pop(key, None) is not None:
+            self._deleted["failures"].add(key)
+            self._failures.pop(key, None)
+
+    def _forget_file(self, key: tuple[str, str], old: dict[str, Any] | None) -> None:
+        if old is None:
+            return
+        self._deleted["files"].add(key)
+        recording_id = old["recording_id"]
+        if recording_id is not None:
+            self.known.references[recording_id] -= 1
+            if not self.known.references[recording_id]:
+                self._released.add(recording_id)
+
+    def is_due(self) -> bool:
+        """Whether enough has gathered for a commit."""
+        return (
+            self._bytes >= COMMIT_BYTES
+            or len(self._recordings) + len(self._files) >= COMMIT_RECORDINGS
+            or (self._has_rows() and time.monotonic() - self._last_commit_s >= COMMIT_AFTER_S)
+        )
+
+    def _has_rows(self) -> bool:
+        return bool(self._rows or self._files or self._failures or self._corpora or self._stale or self._dropped
+                    or any(self._deleted.values()))
+
+    def flush(self, message: str, *, in_flight: Iterable[str] = ()) -> int | None:
+        """Commit what has gathered; None where there was nothing.
+
+        `in_flight` are recordings under work: what was released because its last path went is kept while
+        the same content is on its way in under another path.
+        """
+        from motifdb.catalog.store import Changes
+
+        gone = self._released - set(in_flight)
+        self._released -= gone
+        if not (self._has_rows() or gone):
+            return None
+        append: dict[str, pa.Table] = {}
+        delete: dict[str, str] = {}
+        self._drop_recordings(gone)
+        for table, key in (("files", self._files), ("failures", self._failures)):
+            if key:
+                self.rows(table, _keyed_table(table, list(key.values())))
+        for table, keys in self._deleted.items():
+            if keys:
+                self._stale.append((table, _path_predicate(keys)))
+        if self._corpora:
+            self.rows("corpora", CORPORA.table(list(self._corpora.values())))
+            self._stale.append(("corpora", in_list("corpus_id", self._corpora)))
+        for table, predicate in self._stale:
+            delete[table] = f"({delete[table]}) or ({predicate})" if table in delete else predicate
+        for table, parts in self._rows.items():
+            append[table] = pa.concat_tables([_without(p, OF_RECORDING.get(table), gone) for p in parts])
+        base = self.next_commit
+        token = hash_text(str(base), set_hash(self._recordings), *(f"{t}:{append[t].num_rows}" for t in sorted(append)),
+                          *(f"{t}:{delete[t]}" for t in sorted(delete)))
+        commit = self._writer.commit(Changes(append=append, delete=delete), token=token, message=message)
+        self.n_commits += 1
+        self._clear()
+        self._last_commit_s = time.monotonic()
+        return int(commit)
+
+    def _drop_recordings(self, gone: set[str]) -> None:
+        """Everything that is known of recordings that no path holds any more."""
+        if not gone:
+            return
+        for table, column in OF_RECORDING.items():
+            self._stale.append((table, in_list(column, gone)))
+        for recording_id in gone:
+            self.known.recordings.pop(recording_id, None)
+            self.known.references.pop(recording_id, None)
+            for done in self.known.covered.values():
+                done.pop(recording_id, None)
+
+
+def _keyed_table(table: str, rows: list[dict[str, Any]]) -> pa.Table:
+    if table == "files":
+        rows = [row | {"labels": sorted(row["labels"].items())} for row in rows]
+        return FILES.table(rows)
+    return FAILURES.table(rows)
+
+
+def _without(rows: pa.Table, column: str | None, gone: set[str]) -> pa.Table:
+    """Rows but those of recordings that went before they were ever committed."""
+    import pyarrow.compute as pc
+
+    if column is None or not gone:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows.column(column), pa.array(sorted(gone), pa.string()))))
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of a Lance predicate."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def in_list(column: str, values: Iterable[str]) -> str:
+    """The Lance predicate that a column holds one of some texts."""
+    return f"{column} in ({', '.join(quoted(v) for v in sorted(values))})"
+
+
+def _path_predicate(keys: set[tuple[str, str]]) -> str:
+    by_corpus: dict[str, set[str]] = {}
+    for corpus, path in keys:
+        by_corpus.setdefault(corpus, set()).add(path)
+    return " or ".join(
+        f"(corpus_id = {quoted(c)} and {in_list('path', paths)})" for c, paths in sorted(by_corpus.items())
+    )
+
+
+assert OF_RECORDING.keys() <= TABLES.keys() | {"pitch_agreement"}
