@@ -149,6 +149,8 @@ def shown(name: bytes) -> str:
 
 def audio_container(head: bytes) -> str | None:
     """The audio container whose signature the bytes begin with, else None."""
+    if _is_utf16(head):
+        return None  # its byte order mark is also an MPEG frame sync
     four, form = head[:4], head[8:12]
     if four in (b"RIFF", b"RIFX", b"RF64", b"BW64") and form == b"WAVE":
         return "wav"
@@ -252,7 +254,7 @@ def _adts_frames(data: bytes, at: int) -> bool:
 
 def is_text(head: bytes) -> bool:
     """Whether bytes are text: UTF-8 or an 8-bit encoding without control characters."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if _is_utf16(head):
         return True
     if b"\x00" in head:
         return False
@@ -265,6 +267,14 @@ def is_text(head: bytes) -> bool:
         n_high = sum(byte >= 0x80 for byte in head)
         return error.start >= len(head) - 6 or n_high < 0.1 * len(head)
     return True
+
+
+def _is_utf16(head: bytes) -> bool:
+    """A byte order mark, then text whose ASCII characters alternate with zero bytes."""
+    if not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    high = head[3 if head[0] == 0xFF else 2 :: 2]
+    return len(head) >= 4 and high.count(0) > 0.5 * len(high)
 
 
 def _gzip(head: bytes, name: bytes) -> Sniffed:
