@@ -220,7 +220,7 @@ def preset(name: str, *, k: int | None = None) -> Config:
     NotFoundError
         for an unknown name.
     UsageError
-        for ``sid-2020`` without `k`, or `k` where the quantiser has no clusters.
+        for ``sid-2020`` without `k`.
     """
     if name not in _PRESETS:
         raise NotFoundError(f"there is no preset {name!r}; {nearest(name, _PRESETS)}")
@@ -231,9 +231,38 @@ def preset(name: str, *, k: int | None = None) -> Config:
                 f"preset {name} needs --k, the number of pitch clusters: the paper gives none (try 24, and compare)"
             )
         return replace(config, contour=replace(config.contour, k=k))
-    if k is not None:
-        raise UsageError(f"--k is for the quantiser kmeans; preset {name} uses {config.contour.quantiser}")
-    return config
+    return config if k is None else replace(config, contour=replace(config.contour, k=k))
+
+
+def assign(config: Config, values: dict[str, Any]) -> Config:
+    """A configuration with single parameters replaced, by dotted name.
+
+    >>> assign(preset("default"), {"contour.epsilon_cents": 80}).contour.epsilon_cents
+    80.0
+
+    Raises
+    ------
+    NotFoundError
+        for an unknown name, with the nearest one.
+    UsageError
+        for a value that cannot be.
+    """
+    plain = _plain(config)
+    for key, value in values.items():
+        part, _, name = key.partition(".")
+        valid = [f"{p}.{n}" for p in ("pitch", "contour", "mining") for n in plain[p]]
+        if part == "pitch" and name.startswith("parameters."):
+            plain["pitch"]["parameters"] = {**plain["pitch"]["parameters"], name.partition(".")[2]: value}
+            continue
+        if key not in valid:
+            raise NotFoundError(f"there is no parameter {key!r}; {nearest(key, valid)}")
+        plain[part][name] = value
+    changed = _typed(Config, plain, "configuration")
+    if changed.contour.quantiser == "kmeans" and changed.contour.k is None:
+        raise UsageError("quantiser kmeans needs --k, the number of pitch clusters (try 24, and compare)")
+    if changed.contour.quantiser != "kmeans" and changed.contour.k is not None:
+        raise UsageError(f"--k is for quantiser kmeans; this configuration uses {changed.contour.quantiser}")
+    return changed
 
 
 def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:

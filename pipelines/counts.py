@@ -15,7 +15,7 @@ import pyarrow as pa
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Plan
 from motifdb.pipelines.committer import Committer, in_list
-from motifdb.pipelines.stages import PhraseColumns, recordings_of
+from motifdb.pipelines.stages import PhraseColumns
 from motifdb.schemas import COVERAGE, PATTERN_COUNTS
 
 if TYPE_CHECKING:

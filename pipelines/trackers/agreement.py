@@ -44,7 +44,8 @@ def agreement(a: PitchTrack, b: PitchTrack) -> Agreement:
     a_hz = _voiced_hz(a.f0_hz)
     if not a_hz.size:
         return Agreement(0, None, None)
-    b_hz = _on_grid(b, a.start_s + a.hop_s * np.arange(a_hz.size))
+    times_s = a.start_s + a.hop_s * np.arange(a_hz.size, dtype=np.float64)
+    b_hz = _on_grid(b, times_s)
     a_is_voiced, b_is_voiced = a_hz > 0, b_hz > 0
     in_both = a_is_voiced & b_is_voiced
     differ_cents = 1200.0 * np.abs(np.log2(a_hz[in_both] / b_hz[in_both]))

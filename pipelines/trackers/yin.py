@@ -18,29 +18,30 @@ _SLAB_FRAMES = 3000  # 30 s at a time; any other length gives the same numbers
 
 @dataclass(frozen=True)
 class YinParameters:
-    """What changes the track.
+    """What changes the track; window, octave cost and aperiodicity were chosen on every other recording of
+    `benchmarks/trackers.py`, which reports the others apart.
 
     Attributes
     ----------
     min_hz, max_hz : range of the pitch that is searched
     window_hops : length of the integration window in hops of 10 ms
-    dip_threshold : the first dip of the normalised difference below is the period (paper, step 4)
-    max_aperiodicity : frames whose dip is not this deep are unvoiced
+    octave_cost : a period an octave longer must be this much less aperiodic to be taken
+    max_aperiodicity : frames whose period repeats less well are unvoiced (0 perfectly, 1 not at all)
     min_level_dbfs : frames whose window is quieter (RMS against full scale) are unvoiced
     """
 
     min_hz: float = 60.0
     max_hz: float = 1300.0
-    window_hops: int = 3
-    dip_threshold: float = 0.1
-    max_aperiodicity: float = 0.2
+    window_hops: int = 4
+    octave_cost: float = 0.1
+    max_aperiodicity: float = 0.25
     min_level_dbfs: float = -60.0
 
     def __post_init__(self) -> None:
         in_range("min_hz", self.min_hz, 20.0, 2000.0, "Hz")
         in_range("max_hz", self.max_hz, 1.1 * self.min_hz, 4000.0, "Hz")
         in_range("window_hops", self.window_hops, 1, 100)
-        in_range("dip_threshold", self.dip_threshold, 0.0, 1.0)
+        in_range("octave_cost", self.octave_cost, 0.0, 1.0)
         in_range("max_aperiodicity", self.max_aperiodicity, 0.0, 1.0)
         in_range("min_level_dbfs", self.min_level_dbfs, -200.0, 0.0, "dBFS")
 
@@ -99,7 +100,7 @@ class YinTracker(Tracker):
                 n_hops=p.window_hops,
                 min_lag=min_lag,
                 max_lag=max_lag,
-                threshold=p.dip_threshold,
+                octave_cost=p.octave_cost,
             )
 
         held = np.zeros(window // 2 + margin, dtype=np.float32)  # silence before the first sample

@@ -1,0 +1,593 @@
+"""The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from motifdb.config import Config
+
+app = typer.Typer(
+    name="motifdb",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""From a folder of singing to melodic motifs one can query, hear, test and learn from.
+
+Start with `motifdb demo`, or with your own folder:
+
+    motifdb ingest corpus/ --metadata corpus/manifest.csv
+    motifdb status
+    motifdb top --by singer
+    motifdb sql "select contour, occurrences, log10_p from motifs order by log10_p limit 10"
+""",
+)
+
+Db = Annotated[
+    str | None,
+    typer.Option("--db", help="Database folder; default: $MOTIFDB, or the only *.motifdb here.", show_default=False),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="A commit's number or a time (2026-03-01T14:30); default: the newest.", show_default=False),
+]
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+class Until(StrEnum):
+    """How far an ingest goes."""
+
+    files = "files"
+    pitch = "pitch"
+    contours = "contours"
+    motifs = "motifs"
+
+
+class EngineName(StrEnum):
+    """Where work runs."""
+
+    auto = "auto"
+    inline = "inline"
+    ray = "ray"
+
+
+OutFormat = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
+Out = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this file instead of the terminal.", show_default=False)
+]
+
+
+# -- making motifs ---------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Make motifs")
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Folders and files: audio, f0 tracks.", metavar="PATH...")],
+    db: Db = None,
+    preset: Annotated[str, typer.Option(help="Parameter set: default, style-2021, sid-2020.")] = "default",
+    config: Annotated[
+        Path | None, typer.Option(help="Parameters from a TOML file (see `motifdb presets`).", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One parameter, such as contour.epsilon_cents=80.", show_default=False),
+    ] = None,
+    tracker: Annotated[
+        str | None, typer.Option(help="Pitch tracker: swift-f0, yin, melodia.", show_default=False)
+    ] = None,
+    quantiser: Annotated[str | None, typer.Option(help="epsilon or kmeans.", show_default=False)] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Number of pitch clusters (kmeans).", show_default=False)] = None,
+    max_gap: Annotated[
+        str | None,
+        typer.Option(help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False),
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="mix, left, right or a channel's number.", show_default=False)] = None,
+    hop: Annotated[
+        str | None,
+        typer.Option(help="Time between frequencies of f0 tracks without times: 0.01, 10ms, 128/44100.", show_default=False),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="Labels by path: a csv, JSON-lines or Parquet file with a column path.", show_default=False),
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="Labels from paths, such as '{singer}/{style}/{title}'.", show_default=False)
+    ] = None,
+    until: Annotated[Until, typer.Option(help="Stop after this stage.")] = Until.motifs,
+    workers: Annotated[int | None, typer.Option(help="Tasks at a time; default: one per core.", show_default=False)] = None,
+    engine: Annotated[EngineName, typer.Option(help="In this process, or as Ray tasks; auto: by the amount of work.")] = EngineName.auto,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster; default: one on this machine alone.", show_default=False)
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Forget files that are gone.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try files again that failed unchanged.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Fit corpus-wide pitch clusters anew, as a new analysis.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Turn folders of singing into motifs: decode, track pitch, quantise, mine, test, store.
+
+    Only what is new or changed is worked on; run it again after a stop and it goes on. Bad files become rows
+    of the table failures, and never stop the run.
+
+    Examples:
+
+        motifdb ingest corpus/ --metadata corpus/manifest.csv
+
+        motifdb ingest tracks/ --hop 128/44100 --db makam.motifdb
+
+        motifdb ingest corpus/ --preset style-2021 --pattern '{singer}/{title}'
+
+        motifdb ingest corpus/ --until files
+    """
+    from motifdb.catalog.locate import default_database
+    from motifdb.catalog.store import create, open_writer
+    from motifdb.pipelines.ingest import Options
+    from motifdb.pipelines.ingest import ingest as run
+    from motifdb.pipelines.inputs.f0 import parse_hop
+    from motifdb.pipelines.progress import Lines, Quiet
+    from motifdb.pipelines.summary import summary
+
+    options = Options(
+        tuple(paths),
+        _config(preset, config, set_ or [], tracker=tracker, quantiser=quantiser, k=k, max_gap=max_gap, channel=channel),
+        until=until.value,
+        workers=workers,
+        engine=engine.value,
+        ray_address=ray_address,
+        metadata=metadata,
+        pattern=pattern,
+        hop=parse_hop(hop) if hop is not None else None,
+        prune=prune,
+        retry_failed=retry_failed,
+        refresh=refresh,
+    )
+    options.check()
+    path, is_new = default_database(db, paths)
+    if is_new:
+        create(path)
+    with open_writer(path) as writer:
+        report = run(options, writer, Quiet() if quiet else Lines())
+    if not quiet:
+        typer.echo(summary(path, options, report))
+    if report.n_failed:
+        raise typer.Exit(1)
+
+
+def _config(
+    preset_name: str,
+    file: Path | None,
+    assignments: list[str],
+    *,
+    tracker: str | None,
+    quantiser: str | None,
+    k: int | None,
+    max_gap: str | None,
+    channel: str | None,
+) -> Config:
+    """The parameters of a run: a preset or a file, then single options, the last word being theirs."""
+    from motifdb.config import Config, assign, preset
+    from motifdb.errors import UsageError
+
+    given = dict(_assignment(a) for a in assignments)
+    options = {"pitch.tracker": tracker, "pitch.channel": channel, "contour.quantiser": quantiser, "contour.k": k}
+    given |= {key: value for key, value in options.items() if value is not None}
+    if max_gap is not None:
+        if max_gap != "none" and not max_gap.lstrip("-").isdigit():
+            raise UsageError(f"--max-gap must be 0, 1, 2, ... or none, got {max_gap!r}")
+        given["mining.max_gap"] = "none" if max_gap == "none" else int(max_gap)
+        if given["mining.max_gap"] != 0:  # occurrences are defined for contiguous motifs only
+            given.setdefault("mining.support", "sequences")
+    base = Config.from_file(file) if file is not None else preset(preset_name, k=given.get("contour.k"))
+    return assign(base, given)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """``contour.epsilon_cents=80`` as a key and a TOML value."""
+    import tomllib
+
+    from motifdb.errors import UsageError
+
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise UsageError(f"--set takes KEY=VALUE, such as contour.epsilon_cents=80; got {text!r}")
+    try:
+        return key.strip(), tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+@app.command(rich_help_panel="Make motifs")
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Which one; default: their names.", show_default=False)] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Number of pitch clusters, for sid-2020.", show_default=False)] = None,
+) -> None:
+    """List the presets, or print one as TOML, ready for `motifdb ingest --config`.
+
+    Examples:
+
+        motifdb presets
+
+        motifdb presets style-2021 > mine.toml
+    """
+    from motifdb.config import preset, preset_names
+
+    typer.echo("\n".join(preset_names()) if name is None else preset(name, k=k).to_toml(), nl=name is None)
+
+
+@app.command("demo-corpus", rich_help_panel="Make motifs")
+def demo_corpus(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
+    singers: Annotated[int, typer.Option(help="How many singers.")] = 4,
+    songs: Annotated[int, typer.Option(help="Songs of each singer.")] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed sings another corpus.")] = 1,
+    noise: Annotated[float, typer.Option(help="Breath and room noise, 1 is a close microphone.")] = 1.0,
+) -> None:
+    """Sing a small corpus whose motifs are known: audio, manifest.csv, truth.csv and true f0.
+
+    Examples:
+
+        motifdb demo-corpus songs/
+
+        motifdb demo-corpus hard/ --noise 4 --singers 8
+    """
+    from motifdb.pipelines.demo_corpus import make_demo_corpus
+
+    truth = make_demo_corpus(folder, seed=seed, n_singers=singers, n_songs=songs, noise=noise)
+    typer.echo(f"{singers * songs} songs, {len(truth.renditions)} planted renditions -> {folder}")
+
+
+@app.command(rich_help_panel="Make motifs")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put corpus, database and plot.")] = Path("motifdb-demo"),
+) -> None:
+    """Show the whole way in a minute: sing a corpus, ingest it, list motifs, ask SQL, draw one.
+
+    Example:
+
+        motifdb demo
+    """
+    from motifdb.pipelines.demo import run_demo
+
+    run_demo(folder, say=typer.echo)
+
+
+# -- asking ----------------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Ask")
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One SELECT; - reads it from standard input.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the query from a file.", show_default=False)] = None,
+    db: Db = None,
+    at: At = None,
+    format_: OutFormat = Format.table,
+    output: Out = None,
+) -> None:
+    """Ask the tables a question in SQL. Statements can only read, and only this database.
+
+    Examples:
+
+        motifdb sql "select contour, occurrences from motifs order by log10_p limit 10"
+
+        motifdb sql -f question.sql --format csv
+
+        echo "select count(*) from motifs" | motifdb sql -
+
+        motifdb sql "select * from motif_stats" --at 3 --format parquet -o motifs.parquet
+    """
+    from motifdb.errors import UsageError
+    from motifdb.query.database import Database
+
+    if (query is None) == (file is None):
+        raise UsageError("give one query: as text, as - for standard input, or as a file with -f")
+    text = _query_text(query, file)
+    with Database(db, at=at) as database:
+        _write(database.sql(text).arrow(), format_, output)
+
+
+def _query_text(query: str | None, file: Path | None) -> str:
+    from motifdb.errors import UsageError
+
+    if query == "-":
+        return sys.stdin.read()
+    if query is not None:
+        return query
+    assert file is not None
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the query file {file} cannot be read: {error}") from None
+
+
+def _write(table: Any, format_: Format, output: Path | None) -> None:
+    from motifdb.query.output import write_result
+
+    write_result(table, format_.value, output)
+
+
+@app.command(rich_help_panel="Ask")
+def tables(db: Db = None, at: At = None) -> None:
+    """List the tables and views with what a row is, and how many there are.
+
+    Example:
+
+        motifdb tables
+    """
+    from motifdb.query.database import Database
+
+    with Database(db, at=at) as database:
+        _write(database.tables(), Format.table, None)
+
+
+@app.command(rich_help_panel="Ask")
+def describe(table: Annotated[str, typer.Argument(help="A table or view.")], db: Db = None, at: At = None) -> None:
+    """Say what the columns of a table mean, with types and units.
+
+    Example:
+
+        motifdb describe motifs
+    """
+    from motifdb.query.database import Database
+
+    with Database(db, at=at) as database:
+        _write(database.describe(table), Format.table, None)
+
+
+@app.command(rich_help_panel="Ask")
+def top(
+    by: Annotated[str | None, typer.Option(help="Per singer, style, work, artist or title.", show_default=False)] = None,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many (of each).")] = 10,
+    db: Db = None,
+    at: At = None,
+    format_: OutFormat = Format.table,
+    output: Out = None,
+) -> None:
+    """Show the strongest motifs: those least expected under the null model.
+
+    Examples:
+
+        motifdb top
+
+        motifdb top --by singer -n 3
+    """
+    from motifdb.query.database import Database
+
+    with Database(db, at=at) as database:
+        _write(database.top(n, by=by), format_, output)
+
+
+@app.command(rich_help_panel="Ask")
+def plot(
+    motif: Annotated[str, typer.Argument(help="A motif_id, its beginning, or a contour like '+1 -2 +1'.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.")] = Path("motif.png"),
+    db: Db = None,
+    at: At = None,
+) -> None:
+    """Draw a motif: every occurrence's pitch, aligned, and where they sound in the recording.
+
+    Examples:
+
+        motifdb plot '+1 -2 +1' -o motif.png
+
+        motifdb plot 3f2a -o motif.svg
+    """
+    from motifdb.pipelines.draw import draw_motif
+    from motifdb.query.database import Database
+
+    with Database(db, at=at) as database:
+        typer.echo(f"{draw_motif(database, motif, output)} -> {output}")
+
+
+# -- the database's own care -----------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Care for the database")
+def status(db: Db = None, at: At = None, format_: OutFormat = Format.table) -> None:
+    """Say what is in the database: counts, hours, size, last commit, failures, analyses.
+
+    Example:
+
+        motifdb status
+    """
+    from motifdb.query.database import Database
+
+    with Database(db, at=at) as database:
+        found = database.status()
+        if format_ is Format.table:
+            typer.echo(found.text())
+        else:
+            _write(found.table(), format_, None)
+
+
+@app.command(rich_help_panel="Care for the database")
+def log(
+    db: Db = None,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many, newest first.")] = 20,
+    format_: OutFormat = Format.table,
+) -> None:
+    """List the commits, newest first.
+
+    Example:
+
+        motifdb log -n 5
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.query.log import log_table
+
+    _write(log_table(find_database(db), n), format_, None)
+
+
+@app.command(rich_help_panel="Care for the database")
+def check(
+    db: Db = None,
+    at: At = None,
+    fingerprint: Annotated[
+        bool, typer.Option("--fingerprint", help="Print a hash of every table's content instead.")
+    ] = False,
+) -> None:
+    """Verify every invariant across the tables and every byte's checksum; exit 3 where one is broken.
+
+    Examples:
+
+        motifdb check
+
+        motifdb check --fingerprint
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import open_snapshot
+    from motifdb.query.check import check as violations
+    from motifdb.query.fingerprint import fingerprint as hashes
+
+    snapshot = open_snapshot(find_database(db), at)
+    if fingerprint:
+        for name, digest in hashes(snapshot).items():
+            typer.echo(f"{digest}  {name}")
+        return
+    n_broken = 0
+    for violation in violations(snapshot):
+        n_broken += 1
+        typer.echo(str(violation))
+    if n_broken:
+        typer.echo(f"motifdb: {n_broken} invariants are broken in commit {snapshot.commit}", err=True)
+        raise typer.Exit(3)
+    typer.echo(f"commit {snapshot.commit}: every invariant holds, every byte has its checksum")
+
+
+@app.command(rich_help_panel="Care for the database")
+def compact(db: Db = None) -> None:
+    """Merge the small files of many small commits. Content and history stay; `gc` frees the space.
+
+    Example:
+
+        motifdb compact
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import compact as run
+    from motifdb.catalog.store import open_writer
+
+    with open_writer(find_database(db)) as writer:
+        made = run(writer)
+    typer.echo("nothing to merge" if made is None else f"merged, as commit {made}; `motifdb gc` frees the space")
+
+
+@app.command(rich_help_panel="Care for the database")
+def gc(
+    db: Db = None,
+    keep_last: Annotated[int, typer.Option("--keep-last", help="Commits that stay open to --at.")] = 10,
+    older_than_days: Annotated[
+        float | None, typer.Option("--older-than-days", help="Collect only commits older than this.", show_default=False)
+    ] = None,
+) -> None:
+    """Free what only old commits need, and what interrupted runs left.
+
+    Examples:
+
+        motifdb gc
+
+        motifdb gc --keep-last 1
+    """
+    from datetime import timedelta
+
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import gc as run
+    from motifdb.catalog.store import open_writer
+
+    age = timedelta(days=older_than_days) if older_than_days is not None else None
+    with open_writer(find_database(db)) as writer:
+        freed = run(writer, keep_last=keep_last, older_than=age)
+    typer.echo(f"{freed.n_files:,} files, {freed.n_bytes / 1e6:,.1f} MB freed; commits from {freed.oldest_kept} on are kept")
+
+
+@app.command(rich_help_panel="Care for the database")
+def migrate(db: Db = None) -> None:
+    """Bring a database of an older format up to this version's; ingest does so on its own.
+
+    Example:
+
+        motifdb migrate
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import open_snapshot, open_writer
+
+    path = find_database(db)
+    before = open_snapshot(path).format_version
+    with open_writer(path) as writer:
+        after = writer.snapshot.format_version
+    typer.echo(f"{path}: format {after}" + ("" if before == after else f", was {before}"))
+
+
+@app.command(rich_help_panel="Care for the database")
+def relocate(
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus, as `motifdb status` shows it.")],
+    folder: Annotated[Path, typer.Argument(help="Where it stands now.", metavar="DIR")],
+    db: Db = None,
+) -> None:
+    """Follow a folder of recordings that moved; nothing is read again.
+
+    Example:
+
+        motifdb relocate songs /data/songs
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import open_writer
+    from motifdb.pipelines.relocate import relocate as run
+
+    with open_writer(find_database(db)) as writer:
+        n_there, n_all = run(writer, corpus, folder)
+    typer.echo(f"{corpus} -> {folder}: {n_there} of {n_all} files are there")
+
+
+def _version(value: bool) -> None:
+    if value:
+        import motifdb
+
+        typer.echo(f"motifdb {motifdb.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: errors of ours are one sentence on standard error and a meaningful exit status."""
+    from motifdb.errors import MotifdbError
+
+    try:
+        app()
+    except MotifdbError as error:
+        print(f"motifdb: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("motifdb: stopped; what was committed stays, and the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output left; there is nobody to tell
+        sys.stderr.close()
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()
