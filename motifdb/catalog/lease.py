@@ -134,15 +134,25 @@ def _age_s(root: Path, epoch: int) -> float:
 
 def holder(root: Path) -> Holder | None:
     """Who holds the newest lease, dead or alive; None where nobody does (never written, or released)."""
-    epoch = newest_epoch(root)
-    if epoch == 0 or _path(root, epoch).with_suffix(".released").exists():
-        return None
-    return Holder(**json.loads(_path(root, epoch).read_bytes()))
+    while True:
+        epoch = newest_epoch(root)
+        if epoch == 0 or _path(root, epoch).with_suffix(".released").exists():
+            return None
+        try:
+            return Holder(**json.loads(_path(root, epoch).read_bytes()))
+        except FileNotFoundError:  # pruned since, which only happens to epochs that are not the newest
+            if newest_epoch(root) == epoch:
+                raise
 
 
 def is_dead(root: Path, who: Holder) -> bool:
     """Whether a lease that was not released may be taken over."""
-    return who.is_gone() or _age_s(root, who.epoch) > who.ttl_s
+    if who.is_gone():
+        return True
+    try:
+        return _age_s(root, who.epoch) > who.ttl_s
+    except FileNotFoundError:  # another process has taken it over, long ago
+        return True
 
 
 class Lease:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from motifdb.catalog import layout
@@ -54,3 +55,32 @@ def find_database(db: str | None) -> Path:
         names = ", ".join(p.name for p in here)
         raise UsageError(f"several databases stand here ({names}); choose one with --db")
     return here[0]
+
+
+def default_database(db: str | None, paths: Sequence[Path]) -> tuple[Path, bool]:
+    """The database that an ingest writes to, and whether it is to be made.
+
+    What ``--db`` or ``$MOTIFDB`` names, whether it is there or not; else the only ``*.motifdb`` here; else a new
+    one here, called like the first folder that is ingested.
+
+    Raises
+    ------
+    UsageError
+        where none is named and several stand here, or the named one has another suffix.
+    DatabaseError
+        where the named folder is something else.
+    """
+    named = db or os.environ.get(VARIABLE)
+    if not named:
+        here = databases_in(Path())
+        if here:
+            return find_database(None), False
+        first = Path(os.path.abspath(paths[0]))
+        named = (first.name if first.is_dir() else first.parent.name or "songs") + SUFFIX
+    path = layout.local_path(named)
+    if not path.name.endswith(SUFFIX):
+        raise UsageError(f"a database's name ends in {SUFFIX}; say --db {path}{SUFFIX}")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return path, True
+    layout.check_database(path)
+    return path, False

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -132,8 +132,9 @@ class Writer:
                     ),
                 )
 
-            made = self._for_each(touched, write)
-            return self._advance(made, token=token, message=message)
+            with _told_in_a_sentence(self.path):
+                made = self._for_each(touched, write)
+                return self._advance(made, token=token, message=message)
 
     def find_token(self, token: str) -> int | None:
         """Number of the commit that carries `token`, None where there is none."""
@@ -160,13 +161,14 @@ class Writer:
         """
         with self._lock:
             self._check_usable()
-            made = self._for_each(list(operations), lambda t: self._write(t, token, operations[t]))
-            made = {**made, **(created or {})}
-            if skip_empty and not made:
-                return None
-            return self._advance(
-                made, token=token, message=message, format_version=format_version, oldest_kept=oldest_kept
-            )
+            with _told_in_a_sentence(self.path):
+                made = self._for_each(list(operations), lambda t: self._write(t, token, operations[t]))
+                made = {**made, **(created or {})}
+                if skip_empty and not made:
+                    return None
+                return self._advance(
+                    made, token=token, message=message, format_version=format_version, oldest_kept=oldest_kept
+                )
 
     def recover(self) -> list[str]:
         """Reset every table that an interrupted writer left beyond the last commit; return their names."""
@@ -233,17 +235,17 @@ class Writer:
                 base = dataset.version  # some operations move the dataset they are given
                 files.reached(f"before table {table}")
                 change = operation(dataset)
-            except OSError as e:
+            except (OSError, ValueError) as e:
                 # A conflict with a stranger's transaction is tried again; a full disk or a bad predicate
                 # fails again and is told at the end.
                 if _is_user_error(e):
                     raise UsageError(f"{table}: {_plain(e)}") from e
                 cause = e
-                continue
-            files.reached(f"after table {table}")
-            if change is None or change.version == base + change.n_versions:
-                return change
-        self._lease.verify()
+            else:
+                files.reached(f"after table {table}")
+                if change is None or change.version == base + change.n_versions:
+                    return change
+            self._lease.verify()  # where we are the stale one, stop here
         why = f": {_plain(cause)}" if cause else ", because another program writes to it"
         raise DatabaseError(
             f"{layout.table_path(self.path, table)}: the table could not be written in {MAX_TRIES} tries{why};"
@@ -303,6 +305,18 @@ def _known(table: str) -> str:
     return table
 
 
+@contextlib.contextmanager
+def _told_in_a_sentence(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a DatabaseError; a commit that fails may simply be tried again."""
+    try:
+        yield
+    except OSError as e:
+        raise DatabaseError(
+            f"{path}: the database could not be written ({e.strerror or _plain(e)}); put that right and run the"
+            " command again, nothing is stored twice"
+        ) from e
+
+
 def _is_user_error(error: Exception) -> bool:
     return "Invalid user input" in str(error)
 
@@ -329,14 +343,16 @@ def open_writer(path: str | Path, *, wait_s: float = 0.0, ttl_s: float = lease.T
     """
     root = layout.local_path(path)
     layout.check_database(root)
-    held = lease.acquire(root, wait_s=wait_s, ttl_s=ttl_s)
+    with _told_in_a_sentence(root):
+        held = lease.acquire(root, wait_s=wait_s, ttl_s=ttl_s)
     try:
         head = commits.head(root)
         layout.check_format(head.format_version, root)
         writer = Writer(root, held, head)
         if held.predecessor is not None:
             writer = _fenced(writer, held)
-        writer.recover()
+        with _told_in_a_sentence(root):
+            writer.recover()
         from motifdb.catalog import migrate
 
         migrate.migrate(writer)

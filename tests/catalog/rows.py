@@ -33,3 +33,10 @@ def rows(table: str, ids: range | list[int]) -> pa.Table:
 def keys(table: pa.Table, name: str) -> list[str]:
     """Sorted values of the first key column of a table called `name`."""
     return sorted(table.column(TABLES[name].key[0]).to_pylist())
+
+
+def named(table: str, names: list[str]) -> pa.Table:
+    """One row per name, which stands in the first key column."""
+    made = rows(table, range(len(names)))
+    place = made.schema.get_field_index(TABLES[table].key[0])
+    return made.set_column(place, made.schema.field(place), pa.array(names, pa.string()))

@@ -32,7 +32,9 @@ def agrees(table: pa.Table, expected: list[dict[str, Any]]) -> bool:
     """Whether the columns that were there hold what they held, and the others null."""
     found = json.loads(json.dumps(table.to_pylist(), default=str))
     return len(found) == len(expected) and all(
-        new[name] == old.get(name) for new, old in zip(found, expected, strict=True) for name in table.column_names
+        new[name] == old.get(name)
+        for new, old in zip(found, expected, strict=True)
+        for name in table.column_names
     )
 
 
@@ -84,7 +86,10 @@ def test_a_column_of_a_later_format_is_null_and_may_be_filtered(
 
     path, _ = unpack(1, tmp_path)
     old = TABLES["corpora"]
-    columns = (*old.columns, Column("owner", pa.string(), "-", "who sang", nullable=True, since=FORMAT_VERSION + 1))
+    columns = (
+        *old.columns,
+        Column("owner", pa.string(), "-", "who sang", nullable=True, since=FORMAT_VERSION + 1),
+    )
     spec = TableSpec(old.name, old.row, old.key, columns, old.volatile)
     monkeypatch.setitem(TABLES, "corpora", spec)
     for module in ("snapshot", "migrate", "layout", "store"):
@@ -100,7 +105,11 @@ def test_a_column_of_a_later_format_is_null_and_may_be_filtered(
     assert snapshot.count("corpora", "owner is not null") == 0
     with open_writer(path) as writer:
         writer.commit(
-            Changes(append={"corpora": spec.table([{"corpus_id": "c", "name": "n", "root_uri": "/", "owner": "me"}])}),
+            Changes(
+                append={
+                    "corpora": spec.table([{"corpus_id": "c", "name": "n", "root_uri": "/", "owner": "me"}])
+                }
+            ),
             token="t",
             message="m",
         )
@@ -112,7 +121,10 @@ def test_a_column_of_a_later_format_is_null_and_may_be_filtered(
 def test_columns_that_came_after_their_table_can_be_null() -> None:
     for spec in TABLES.values():
         for column in spec.columns:
-            assert column.since == 1 or column.since <= spec.since or column.nullable, (spec.name, column.name)
+            assert column.since == 1 or column.since <= spec.since or column.nullable, (
+                spec.name,
+                column.name,
+            )
 
 
 @pytest.mark.parametrize("where", ["marker", "record"])
@@ -122,7 +134,12 @@ def test_a_newer_format_is_refused_in_a_sentence(where: str, tmp_path: Path) -> 
         layout.write_marker(path, FORMAT_VERSION + 1)
     else:
         head = commits.head(path)
-        newer = {**vars(head), "number": head.number + 1, "parent": head.hash, "format_version": FORMAT_VERSION + 1}
+        newer = {
+            **vars(head),
+            "number": head.number + 1,
+            "parent": head.hash,
+            "format_version": FORMAT_VERSION + 1,
+        }
         commits.put(path, commits.CommitRecord(**newer))
     for use in (open_snapshot, open_writer):
         with pytest.raises(DatabaseError, match=f"reads up to {FORMAT_VERSION}; upgrade motifdb"):
