@@ -1,0 +1,124 @@
+"""Pictures show what they are given: the right lines, spans, labels and axes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from motifdb import plots
+from motifdb.errors import UsageError
+from motifdb.plots import PitchCurve, note_name, plot_motif, plot_recording
+
+
+def curve(
+    length_s: float = 2.0, transposed_cents: float = 0.0, start_s: float = 0.0, label: str = ""
+) -> PitchCurve:
+    """Three notes with a short gap after the first."""
+    share = np.linspace(0.0, 1.0, 200)
+    cents = np.select([share < 0.3, share < 0.7], [0.0, 400.0], 200.0) + transposed_cents
+    f0_hz = np.where((share > 0.28) & (share < 0.32), 0.0, 440.0 * 2 ** (cents / 1200))
+    return PitchCurve(start_s + share * length_s, f0_hz, label)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every figure that is saved while a test runs."""
+    figures: list[Any] = []
+    save = plots._save
+
+    def keep(figure: Any, target: Path, title: str) -> None:
+        figures.append(figure)
+        save(figure, target, title)
+
+    monkeypatch.setattr(plots, "_save", keep)
+    return figures
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_suffix_says_the_format(tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / "new" / f"motif.{suffix}"
+    plot_motif([curve()], target)
+    magic = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    assert target.read_bytes().startswith(magic[suffix])
+
+
+def test_transposed_and_slower_occurrences_lie_on_each_other(tmp_path: Path, drawn: list[Any]) -> None:
+    occurrences = [curve(2.0, label="a"), curve(3.0, 700.0, 40.0, "b"), curve(2.5, -500.0, 9.0, "c")]
+    plot_motif(occurrences, tmp_path / "m.png", title="+4 -4")
+    (axis,) = drawn[0].axes
+    lines = [line for line in axis.lines if line.get_label() in ("a", "b", "c")]
+    assert len(lines) == 3
+    for line in lines[1:]:
+        np.testing.assert_allclose(line.get_xdata(), lines[0].get_xdata(), atol=1e-9)
+        np.testing.assert_allclose(line.get_ydata(), lines[0].get_ydata(), atol=1e-6)
+    assert axis.get_xlim() == (0.0, 2.5)
+    assert "seconds" in axis.get_xlabel() and "cents" in axis.get_ylabel()
+    assert [t.get_text() for t in axis.get_legend().get_texts()] == ["a", "b", "c"]
+    assert drawn[0].get_suptitle() == "+4 -4"
+
+
+def test_many_occurrences_are_summed_up_by_their_median(tmp_path: Path, drawn: list[Any]) -> None:
+    rng = np.random.default_rng(1)
+    plot_motif([curve(2.0, float(t)) for t in rng.normal(0, 300, 300)], tmp_path / "m.png")
+    (axis,) = drawn[0].axes
+    texts = [t.get_text() for t in axis.get_legend().get_texts()]
+    assert texts == ["middle 80 %", "median of 300 occurrences"]
+    median = next(line for line in axis.lines if line.get_label() == texts[1])
+    levels = median.get_ydata()
+    assert set(np.round(levels[~np.isnan(levels)])) == {-200.0, 0.0, 200.0}
+    assert len(axis.lines) == 301
+
+
+def test_a_recording_is_broken_into_rows_with_its_spans(tmp_path: Path, drawn: list[Any]) -> None:
+    times_s = np.arange(0, 95, 0.01)
+    recording = PitchCurve(times_s, np.where(times_s % 7 < 5, 220.0, 0.0), "song.wav")
+    spans = {"+1 -1": [(1.0, 2.0), (1.5, 3.0), (90.0, 92.0)], "-4 +4": [(40.0, 41.0)]}
+    plot_recording(recording, spans, tmp_path / "r.png")
+    axes = drawn[0].axes
+    assert len(axes) == 3
+    assert [axis.get_xlim()[0] for axis in axes] == pytest.approx([0.0, 31.663, 63.327], abs=0.01)
+    n_bars = [sum(len(c.get_paths()) for c in axis.collections) for axis in axes]
+    assert n_bars == [2, 1, 1]
+    assert [len(axis.patches) for axis in axes] == [1, 1, 1], "overlapping spans are shaded once"
+    assert [t.get_text() for t in axes[0].get_legend().get_texts()] == list(spans)
+    assert "A3" in [t.get_text() for t in axes[0].get_yticklabels()]
+    assert "seconds" in axes[-1].get_xlabel() and "note" in axes[0].get_ylabel()
+
+
+def test_what_cannot_be_told_apart_shares_a_lane(tmp_path: Path, drawn: list[Any]) -> None:
+    spans = {f"motif {i}": [(0.1 * i, 0.1 * i + 0.5)] for i in range(20)}
+    plot_recording(curve(20.0), spans, tmp_path / "r.png")
+    texts = [t.get_text() for t in drawn[0].axes[0].get_legend().get_texts()]
+    assert len(texts) == 8 and texts[-1] == "13 further motifs"
+
+
+def test_a_motif_above_its_recording(tmp_path: Path, drawn: list[Any]) -> None:
+    plot_motif([curve()], tmp_path / "m.png", recording=curve(70.0, label="song.wav"), spans=[(3.0, 5.0)])
+    assert len(drawn[0].axes) == 3
+    unvoiced = PitchCurve(np.arange(3.0), np.zeros(3))
+    plot_motif([curve(), unvoiced], tmp_path / "m.png", recording=unvoiced)
+    assert len(drawn[1].axes) == 2
+
+
+def test_what_cannot_be_drawn_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"did you mean '\.png'"):
+        plot_motif([curve()], tmp_path / "m.pnh")
+    with pytest.raises(UsageError, match="no occurrence has a voiced frame"):
+        plot_motif([PitchCurve(np.arange(3.0), np.zeros(3))], tmp_path / "m.png")
+    with pytest.raises(UsageError, match="no pitch frame"):
+        plot_recording(PitchCurve(np.zeros(0), np.zeros(0)), {}, tmp_path / "m.png")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        plot_motif([curve()], tmp_path / "file" / "m.png")
+    with pytest.raises(ValueError, match="one length"):
+        PitchCurve(np.zeros(2), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("cents", "name"), [(0, "A4"), (-900, "C4"), (-1000, "B3"), (300, "C5"), (-49, "A4")]
+)
+def test_note_names(cents: float, name: str) -> None:
+    assert note_name(cents) == name
