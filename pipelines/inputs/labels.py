@@ -19,6 +19,10 @@ STANDARD = ("singer", "style", "title", "work", "artist")
 """Label columns of the table ``files``."""
 
 _ALSO_FILLS = {"artists": "artist", "performers": "artist", "genre": "style"}
+_NOT_LABELS = (
+    "encoder", "encoded_by", "software", "major_brand", "minor_version", "compatible_brands", "language",
+    "handler_name", "vendor_id", "creation_time",
+)  # fmt: skip
 _TAG_NAMES = {"genre": "style", "performer": "singer", "album_artist": "artist"}
 
 
@@ -59,8 +63,8 @@ def tag_labels(tags: Mapping[str, str]) -> dict[str, str]:
     """
     out: dict[str, str] = {}
     for name, value in tags.items():
-        key = name.strip().lower()
-        if key in ("encoder", "encoded_by", "software") or not value.strip():
+        key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        if not key or key in _NOT_LABELS or not value.strip():
             continue
         out.setdefault(_TAG_NAMES.get(key, key), value.strip())
     return out
