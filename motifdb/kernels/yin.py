@@ -1,4 +1,8 @@
-"""YIN, the six steps from a signal to a period per frame (de Cheveigne and Kawahara, JASA 111(4), 2002).
+"""YIN: from a signal to a period per frame (de Cheveigne and Kawahara, JASA 111(4), 2002, steps 1 to 5).
+
+Step 4 differs from the paper, which takes the first dip below an absolute threshold and, where noise keeps every dip
+above, the deepest: often a multiple of the period. Here each octave of lag costs a constant, as in Boersma's
+autocorrelation method (IFA Proceedings 17, 1993), which has the same preference for short periods at any noise level.
 
 Two choices make it fast without an FFT. The integration window is a whole number of hops, so the squared
 differences of one hop are summed once and shared by every frame that covers it. And both samples of a
@@ -27,7 +31,7 @@ def yin(
     n_hops: int,
     min_lag: int,
     max_lag: int,
-    threshold: float,
+    octave_cost: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     """Period, aperiodicity and power of each frame.
 
@@ -39,7 +43,8 @@ def yin(
     hop : samples between frames
     n_hops : length of the integration window in hops
     min_lag, max_lag : range of the period in samples, 2 <= min_lag < max_lag
-    threshold : the first dip below is taken, else the deepest (step 4; the paper uses 0.1)
+    octave_cost : the dip with the least depth + octave_cost log2(lag) is taken, so one an octave lower must be
+        this much deeper; 0 takes the deepest
 
     Returns
     -------
@@ -58,7 +63,7 @@ def yin(
     >>> n = 5
     >>> period, aperiodicity, power = yin(
     ...     x[: (n - 1 + 3) * 160 + 2 * margin_samples(200)],
-    ...     n_frames=n, hop=160, n_hops=3, min_lag=10, max_lag=200, threshold=0.1)
+    ...     n_frames=n, hop=160, n_hops=3, min_lag=10, max_lag=200, octave_cost=0.1)
     >>> period.round(2).tolist()
     [50.0, 50.0, 50.0, 50.0, 50.0]
     """
@@ -77,7 +82,16 @@ def yin(
     power = np.zeros(n_frames, dtype=np.float32)
     if n_frames:
         _yin(
-            signal, signal[::-1].copy(), hop, n_hops, min_lag, max_lag, threshold, period, aperiodicity, power
+            signal,
+            signal[::-1].copy(),
+            hop,
+            n_hops,
+            min_lag,
+            max_lag,
+            octave_cost,
+            period,
+            aperiodicity,
+            power,
         )
     return period, aperiodicity, power
 
@@ -104,16 +118,19 @@ def _hop_difference(signal, mirrored, start, hop, even, odd):  # type: ignore[no
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _pick(difference, normalised, min_lag, max_lag, threshold):  # type: ignore[no-untyped-def]
+def _pick(difference, normalised, min_lag, max_lag, octave_cost):  # type: ignore[no-untyped-def]
     """Steps 4 and 5 on one frame: (period, aperiodicity)."""
     best_period = 0.0
     best_depth = 1.0
+    best_cost = np.inf
     for lag in range(min_lag, max_lag + 1):
         left, here, right = normalised[lag - 1], normalised[lag], normalised[lag + 1]
-        if not (here < left and here <= right):
+        if not (here < left and here <= right and here < 1.0):
             continue
         depth = here - (left - right) ** 2 / (8.0 * (left - 2.0 * here + right))
-        if depth < best_depth:
+        cost = depth + octave_cost * np.log2(lag)
+        if cost < best_cost:
+            best_cost = cost
             best_depth = depth
             # the abscissa is read off the plain difference: normalising bends its dips (paper, step 5)
             before, at, after = (
@@ -124,14 +141,12 @@ def _pick(difference, normalised, min_lag, max_lag, threshold):  # type: ignore[
             bend = before - 2.0 * at + after
             shift = 0.5 * (before - after) / bend if bend > 0.0 else 0.0
             best_period = lag + min(max(shift, -1.0), 1.0)
-        if depth < threshold:
-            break
     return best_period, min(max(best_depth, 0.0), 1.0)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _yin(  # type: ignore[no-untyped-def]
-    signal, mirrored, hop, n_hops, min_lag, max_lag, threshold, period, aperiodicity, power
+    signal, mirrored, hop, n_hops, min_lag, max_lag, octave_cost, period, aperiodicity, power
 ):
     n_half = (max_lag + 1) // 2 + 1
     margin = n_half
@@ -159,4 +174,4 @@ def _yin(  # type: ignore[no-untyped-def]
         for lag in range(1, max_lag + 2):
             total += np.float64(difference[lag])
             normalised[lag] = np.float64(difference[lag]) * lag / total if total > 0.0 else 1.0
-        period[frame], aperiodicity[frame] = _pick(difference, normalised, min_lag, max_lag, threshold)
+        period[frame], aperiodicity[frame] = _pick(difference, normalised, min_lag, max_lag, octave_cost)

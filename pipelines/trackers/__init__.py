@@ -2,7 +2,6 @@
 
 from motifdb.pipelines.trackers.base import Blocks, Tracker
 from motifdb.pipelines.trackers.registry import (
-    DEFAULT_TRACKER,
     ENTRY_POINT_GROUP,
     get_tracker,
     tracker_class,
@@ -10,7 +9,6 @@ from motifdb.pipelines.trackers.registry import (
 )
 
 __all__ = [
-    "DEFAULT_TRACKER",
     "ENTRY_POINT_GROUP",
     "Blocks",
     "Tracker",

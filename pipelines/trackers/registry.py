@@ -18,9 +18,6 @@ from motifdb.pipelines.trackers.base import Tracker
 
 ENTRY_POINT_GROUP = "motifdb.trackers"
 
-DEFAULT_TRACKER = "swift-f0"
-"""Best of the measured ones; docs/trackers.md holds the table."""
-
 _OURS = {
     "melodia": "motifdb.pipelines.trackers.melodia:MelodiaTracker",
     "swift-f0": "motifdb.pipelines.trackers.swift_f0:SwiftF0Tracker",
@@ -48,7 +45,7 @@ def tracker_class(name: str) -> type[Tracker]:
     offers = list(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP, name=name))
     if len(offers) + (name in _OURS) > 1:
         packages = sorted(
-            {e.dist.name if e.dist else e.value for e in offers} | ({"motifdb"} & {*_owner(name)})
+            {e.dist.name if e.dist else e.value for e in offers} | ({"motifdb"} if name in _OURS else set())
         )
         raise UsageError(
             f"tracker {name!r} is offered by {', '.join(packages)}; uninstall all but one of them"
@@ -88,7 +85,3 @@ def get_tracker(name: str, parameters: Mapping[str, Any] | None = None) -> Track
     tracker = tracker_class(name).from_mapping(parameters or {})
     tracker.require()
     return tracker
-
-
-def _owner(name: str) -> tuple[str, ...]:
-    return ("motifdb",) if name in _OURS else ()

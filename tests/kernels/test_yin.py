@@ -38,10 +38,10 @@ def _signal(kind: str, n: int, seed: int, period: float, scale: float) -> NDArra
     seed=st.integers(0, 2**32 - 1),
     period=st.floats(3, 30),
     scale=st.sampled_from([1e-6, 0.1, 1.0, 1e4]),
-    threshold=st.sampled_from([0.0, 0.1, 0.5]),
+    octave_cost=st.sampled_from([0.0, 0.1, 0.5]),
 )
 def test_equals_the_plain_twin(
-    kind: str, n_frames: int, n_hops: int, seed: int, period: float, scale: float, threshold: float
+    kind: str, n_frames: int, n_hops: int, seed: int, period: float, scale: float, octave_cost: float
 ) -> None:
     n = max(0, (n_frames - 1 + n_hops) * HOP + 2 * margin_samples(MAX_LAG))
     signal = _signal(kind, n, seed, period, scale)
@@ -52,7 +52,7 @@ def test_equals_the_plain_twin(
         n_hops=n_hops,
         min_lag=MIN_LAG,
         max_lag=MAX_LAG,
-        threshold=threshold,
+        octave_cost=octave_cost,
     )
     plain = plain_yin(
         signal,
@@ -61,7 +61,7 @@ def test_equals_the_plain_twin(
         n_hops=n_hops,
         min_lag=MIN_LAG,
         max_lag=MAX_LAG,
-        threshold=threshold,
+        octave_cost=octave_cost,
     )
     # single-precision sums are taken in the same order, so a dip is never chosen differently
     np.testing.assert_allclose(fast[0], plain[0], rtol=1e-12)
@@ -75,7 +75,7 @@ def test_a_sine_has_its_period(period: float) -> None:
     n = (n_frames - 1 + n_hops) * 160 + 2 * margin_samples(max_lag)
     signal = np.sin(2 * np.pi * np.arange(n) / period).astype(np.float32)
     found, aperiodicity, power = yin(
-        signal, n_frames=n_frames, hop=160, n_hops=n_hops, min_lag=12, max_lag=max_lag, threshold=0.1
+        signal, n_frames=n_frames, hop=160, n_hops=n_hops, min_lag=12, max_lag=max_lag, octave_cost=0.1
     )
     assert np.abs(1200 * np.log2(found / period)).max() < 1.0
     assert aperiodicity.max() < 0.01
@@ -92,7 +92,7 @@ def test_frames_do_not_hang_on_what_comes_before() -> None:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
         part = signal[first * 160 : (first + n_frames - 1 + n_hops) * 160 + 2 * margin]
         return yin(
-            part, n_frames=n_frames, hop=160, n_hops=n_hops, min_lag=10, max_lag=max_lag, threshold=0.1
+            part, n_frames=n_frames, hop=160, n_hops=n_hops, min_lag=10, max_lag=max_lag, octave_cost=0.1
         )
 
     whole, late = run(0, 50), run(17, 20)
@@ -103,6 +103,6 @@ def test_frames_do_not_hang_on_what_comes_before() -> None:
 
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="expected a signal of shape"):
-        yin(np.zeros(3, np.float32), n_frames=1, hop=10, n_hops=1, min_lag=2, max_lag=8, threshold=0.1)
+        yin(np.zeros(3, np.float32), n_frames=1, hop=10, n_hops=1, min_lag=2, max_lag=8, octave_cost=0.1)
     with pytest.raises(ValueError, match="min_lag < max_lag"):
-        yin(np.zeros(3, np.float32), n_frames=1, hop=10, n_hops=1, min_lag=9, max_lag=8, threshold=0.1)
+        yin(np.zeros(3, np.float32), n_frames=1, hop=10, n_hops=1, min_lag=9, max_lag=8, octave_cost=0.1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,22 +33,23 @@ def cumulative_mean_normalised(difference: NDArray[np.float32]) -> list[float]:
 
 
 def pick(
-    difference: NDArray[np.float32], min_lag: int, max_lag: int, threshold: float
+    difference: NDArray[np.float32], min_lag: int, max_lag: int, octave_cost: float
 ) -> tuple[float, float]:
-    """Period and aperiodicity of the first interpolated dip below the threshold, else of the deepest dip."""
+    """Period and aperiodicity of the dip with the least depth + octave_cost log2(lag), the shortest of equals."""
     normalised = cumulative_mean_normalised(difference)
     dips = []
     for lag in range(min_lag, max_lag + 1):
         left, here, right = normalised[lag - 1 : lag + 2]
-        if here < left and here <= right:
+        if here < left and here <= right and here < 1:
             depth = here - (left - right) ** 2 / (8 * (left - 2 * here + right))
             before, at, after = (float(d) for d in difference[lag - 1 : lag + 2])
             bend = before - 2 * at + after
             shift = 0.5 * (before - after) / bend if bend > 0 else 0.0
-            dips.append((depth, lag + min(max(shift, -1.0), 1.0)))
-    below = [dip for dip in dips if dip[0] < threshold]
-    depth, period = below[0] if below else min(dips, key=lambda dip: dip[0], default=(1.0, 0.0))
-    return (period, min(max(depth, 0.0), 1.0)) if depth < 1 else (0.0, 1.0)
+            dips.append((depth + octave_cost * math.log2(lag), lag + min(max(shift, -1.0), 1.0), depth))
+    if not dips:
+        return 0.0, 1.0
+    _, period, depth = min(dips, key=lambda dip: dip[0])
+    return period, min(max(depth, 0.0), 1.0)
 
 
 def yin(
@@ -57,7 +60,7 @@ def yin(
     n_hops: int,
     min_lag: int,
     max_lag: int,
-    threshold: float,
+    octave_cost: float,
 ) -> tuple[list[float], list[float], list[float]]:
     """Twin of `motifdb.kernels.yin.yin`."""
     margin = (max_lag + 1) // 2 + 1
@@ -65,7 +68,7 @@ def yin(
     for frame in range(n_frames):
         start = margin + frame * hop
         difference = difference_function(signal, start + n_hops * hop // 2, hop, n_hops, max_lag + 2)
-        period, aperiodicity = pick(difference, min_lag, max_lag, threshold)
+        period, aperiodicity = pick(difference, min_lag, max_lag, octave_cost)
         periods.append(period)
         aperiodicities.append(aperiodicity)
         powers.append(float(np.mean(signal[start : start + n_hops * hop].astype(np.float64) ** 2)))
