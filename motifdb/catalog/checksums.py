@@ -26,44 +26,54 @@ def recorded(root: Path, up_to: int) -> dict[str, tuple[int, str]]:
 
 def verify_files(snapshot: Snapshot) -> Iterator[str]:
     """One sentence for each file of a snapshot that is missing, changed, or covered by no checksum."""
-    yield from _verify([snapshot], recorded(snapshot.path, snapshot.commit))
+    yield from _verify(snapshot, recorded(snapshot.path, snapshot.commit), set())
 
 
 def verify_all(path: str | Path) -> Iterator[str]:
-    """As `verify_files`, for every commit that gc has kept; a file that several commits read is read once."""
+    """As `verify_files`, for every commit that gc has kept; a file that several commits read is read once.
+
+    A file that a kept commit reads was new in a kept commit or is read by the oldest kept one: what a commit has
+    dropped never comes back. So two snapshots and the records between them name every file, and the cost
+    grows with the files, not with files times commits.
+    """
     newest = open_snapshot(path)
     root = newest.path
-    kept = (
-        Snapshot(root, commits.read(root, n)) for n in range(newest.commit, newest.record.oldest_kept - 1, -1)
-    )
-    yield from _verify(kept, recorded(root, newest.commit))
+    known = recorded(root, newest.commit)
+    oldest = Snapshot(root, commits.read(root, newest.record.oldest_kept))
+    seen: set[str] = set()
+    yield from _verify(oldest, known, seen)
+    for number in range(oldest.commit + 1, newest.commit + 1):
+        yield from _verify_names(root, commits.read(root, number).files, known, seen)
+    yield from _verify(newest, known, seen)
 
 
-def _verify(snapshots: Iterable[Snapshot], known: Mapping[str, tuple[int, str]]) -> Iterator[str]:
-    seen_versions: set[tuple[str, int]] = set()
-    seen_files: set[str] = set()
-    for snapshot in snapshots:
-        for table, version in snapshot.versions.items():
-            if (table, version) in seen_versions:
-                continue
-            seen_versions.add((table, version))
-            # The manifest first: one that is damaged cannot be trusted to name the other files.
-            manifest = lancetables.manifest_name(table, version)
-            sentence = _verify_one(snapshot.path, manifest, known)
-            seen_files.add(manifest)
-            if sentence is not None:
-                yield sentence
-                continue
-            try:
-                needed = set(lancetables.referenced_files(snapshot.dataset(table), table))
-            except (MotifdbError, OSError, ValueError) as e:
+def _verify(snapshot: Snapshot, known: Mapping[str, tuple[int, str]], seen: set[str]) -> Iterator[str]:
+    for table, version in snapshot.versions.items():
+        # The manifest first: one that is damaged cannot be trusted to name the other files.
+        manifest = lancetables.manifest_name(table, version)
+        is_seen = manifest in seen
+        damage = list(_verify_names(snapshot.path, [manifest], known, seen))
+        yield from damage
+        if damage or (is_seen and not (snapshot.path / manifest).is_file()):
+            continue
+        try:
+            needed = set(lancetables.referenced_files(snapshot.dataset(table), table))
+        except (MotifdbError, OSError, ValueError) as e:
+            if not is_seen:
                 yield f"tables/{table}.lance: version {version} of commit {snapshot.commit} cannot be opened: {e}"
-                continue
-            for name in sorted(needed - seen_files):
-                seen_files.add(name)
-                sentence = _verify_one(snapshot.path, name, known)
-                if sentence is not None:
-                    yield sentence
+            continue
+        yield from _verify_names(snapshot.path, needed, known, seen)
+
+
+def _verify_names(
+    root: Path, names: Iterable[str], known: Mapping[str, tuple[int, str]], seen: set[str]
+) -> Iterator[str]:
+    """Verify files that are not in `seen`, and put them there."""
+    for name in sorted(set(names) - seen):
+        seen.add(name)
+        sentence = _verify_one(root, name, known)
+        if sentence is not None:
+            yield sentence
 
 
 def _verify_one(root: Path, name: str, known: Mapping[str, tuple[int, str]]) -> str | None:

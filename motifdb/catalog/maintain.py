@@ -68,7 +68,7 @@ def _preserves_content(dataset: lance.LanceDataset, version: int) -> bool:
 
 @dataclass(frozen=True)
 class Freed:
-    """What gc did: the gc commit, the oldest commit that can still be opened, files removed and their size."""
+    """What gc did: the newest commit, the oldest commit that can still be opened, files removed and their size."""
 
     commit: int
     oldest_kept: int
@@ -101,13 +101,15 @@ def gc(writer: Writer, *, keep_last: int = KEEP_LAST, older_than: timedelta | No
     if older_than is not None:
         young = commits.at_time(writer.path, datetime.now(UTC) - older_than)
         oldest_kept = max(head.oldest_kept, min(oldest_kept, 0 if young is None else young + 1))
-    # The record goes first: from here on a collected commit is refused in a sentence, whatever is removed when.
-    number = writer.rewrite(
-        {},
-        token=f"gc {head.hash} {oldest_kept}",
-        message=f"gc: collect the commits before {oldest_kept}",
-        oldest_kept=oldest_kept,
-    )
+    number: int | None = head.number
+    if oldest_kept > head.oldest_kept:
+        # The record goes first: from here on a collected commit is refused in a sentence, whatever is removed when.
+        number = writer.rewrite(
+            {},
+            token=f"gc {head.hash} {oldest_kept}",
+            message=f"gc: collect the commits before {oldest_kept}",
+            oldest_kept=oldest_kept,
+        )
     assert number is not None
     n_files, n_bytes = writer.exclusively(lambda: _sweep(writer))
     return Freed(number, oldest_kept, n_files, n_bytes)
@@ -134,12 +136,12 @@ def _sweep_table(writer: Writer, table: str, kept: set[int]) -> tuple[int, int]:
     before = _sizes(path)
     dataset = lancetables.open_version(writer.path, table)
     kept = kept | {dataset.version}
-    _tag(dataset, kept)
     stored = {int(v["version"]) for v in dataset.versions()}
     if not kept <= stored:
         raise DatabaseError(
             f"{path}: versions {sorted(kept - stored)} that kept commits name are missing; run `motifdb check` before gc"
         )
+    _tag(dataset, kept)
     needed: set[str] = set()
     for version in kept:
         needed.update(
