@@ -16,13 +16,14 @@ app = typer.Typer(
     name="motifdb",
     no_args_is_help=True,
     add_completion=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""From a folder of singing to melodic motifs one can query, hear, test and learn from.
 
-Start with `motifdb demo`, or with your own folder:
+Start with [bold]motifdb demo[/bold], or with your own folder:
 
+\b
     motifdb ingest corpus/ --metadata corpus/manifest.csv
     motifdb status
     motifdb top --by singer
@@ -32,11 +33,17 @@ Start with `motifdb demo`, or with your own folder:
 
 Db = Annotated[
     str | None,
-    typer.Option("--db", help="Database folder; default: $MOTIFDB, or the only *.motifdb here.", show_default=False),
+    typer.Option(
+        "--db", help="Database folder; default: $MOTIFDB, or the only *.motifdb here.", show_default=False
+    ),
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", help="A commit's number or a time (2026-03-01T14:30); default: the newest.", show_default=False),
+    typer.Option(
+        "--at",
+        help="A commit's number or a time (2026-03-01T14:30); default: the newest.",
+        show_default=False,
+    ),
 ]
 
 
@@ -68,7 +75,8 @@ class EngineName(StrEnum):
 
 OutFormat = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
 Out = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this file instead of the terminal.", show_default=False)
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this file instead of the terminal.", show_default=False),
 ]
 
 
@@ -77,45 +85,70 @@ Out = Annotated[
 
 @app.command(rich_help_panel="Make motifs")
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Folders and files: audio, f0 tracks.", metavar="PATH...")],
+    paths: Annotated[list[Path], typer.Argument(help="Folders and files: audio, f0 tracks.", metavar="PATH")],
     db: Db = None,
     preset: Annotated[str, typer.Option(help="Parameter set: default, style-2021, sid-2020.")] = "default",
     config: Annotated[
-        Path | None, typer.Option(help="Parameters from a TOML file (see `motifdb presets`).", show_default=False)
+        Path | None,
+        typer.Option(help="Parameters from a TOML file (see `motifdb presets`).", show_default=False),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One parameter, such as contour.epsilon_cents=80.", show_default=False),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="One parameter, such as contour.epsilon_cents=80.",
+            show_default=False,
+        ),
     ] = None,
     tracker: Annotated[
         str | None, typer.Option(help="Pitch tracker: swift-f0, yin, melodia.", show_default=False)
     ] = None,
     quantiser: Annotated[str | None, typer.Option(help="epsilon or kmeans.", show_default=False)] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Number of pitch clusters (kmeans).", show_default=False)] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", help="Number of pitch clusters (kmeans).", show_default=False)
+    ] = None,
     max_gap: Annotated[
         str | None,
-        typer.Option(help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False),
+        typer.Option(
+            help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False
+        ),
     ] = None,
-    channel: Annotated[str | None, typer.Option(help="mix, left, right or a channel's number.", show_default=False)] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="mix, left, right or a channel's number.", show_default=False)
+    ] = None,
     hop: Annotated[
         str | None,
-        typer.Option(help="Time between frequencies of f0 tracks without times: 0.01, 10ms, 128/44100.", show_default=False),
+        typer.Option(
+            help="Time between frequencies of f0 tracks without times: 0.01, 10ms, 128/44100.",
+            show_default=False,
+        ),
     ] = None,
     metadata: Annotated[
         Path | None,
-        typer.Option(help="Labels by path: a csv, JSON-lines or Parquet file with a column path.", show_default=False),
+        typer.Option(
+            help="Labels by path: a csv, JSON-lines or Parquet file with a column path.", show_default=False
+        ),
     ] = None,
     pattern: Annotated[
-        str | None, typer.Option(help="Labels from paths, such as '{singer}/{style}/{title}'.", show_default=False)
+        str | None,
+        typer.Option(help="Labels from paths, such as '{singer}/{style}/{title}'.", show_default=False),
     ] = None,
     until: Annotated[Until, typer.Option(help="Stop after this stage.")] = Until.motifs,
-    workers: Annotated[int | None, typer.Option(help="Tasks at a time; default: one per core.", show_default=False)] = None,
-    engine: Annotated[EngineName, typer.Option(help="In this process, or as Ray tasks; auto: by the amount of work.")] = EngineName.auto,
+    workers: Annotated[
+        int | None, typer.Option(help="Tasks at a time; default: one per core.", show_default=False)
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="In this process, or as Ray tasks; auto: by the amount of work.")
+    ] = EngineName.auto,
     ray_address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster; default: one on this machine alone.", show_default=False)
+        str | None,
+        typer.Option(help="A running Ray cluster; default: one on this machine alone.", show_default=False),
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Forget files that are gone.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try files again that failed unchanged.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try files again that failed unchanged.")
+    ] = False,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Fit corpus-wide pitch clusters anew, as a new analysis.")
     ] = False,
@@ -128,12 +161,10 @@ def ingest(
 
     Examples:
 
+    \b
         motifdb ingest corpus/ --metadata corpus/manifest.csv
-
         motifdb ingest tracks/ --hop 128/44100 --db makam.motifdb
-
         motifdb ingest corpus/ --preset style-2021 --pattern '{singer}/{title}'
-
         motifdb ingest corpus/ --until files
     """
     from motifdb.catalog.locate import default_database
@@ -146,7 +177,16 @@ def ingest(
 
     options = Options(
         tuple(paths),
-        _config(preset, config, set_ or [], tracker=tracker, quantiser=quantiser, k=k, max_gap=max_gap, channel=channel),
+        _config(
+            preset,
+            config,
+            set_ or [],
+            tracker=tracker,
+            quantiser=quantiser,
+            k=k,
+            max_gap=max_gap,
+            channel=channel,
+        ),
         until=until.value,
         workers=workers,
         engine=engine.value,
@@ -186,7 +226,12 @@ def _config(
     from motifdb.errors import UsageError
 
     given = dict(_assignment(a) for a in assignments)
-    options = {"pitch.tracker": tracker, "pitch.channel": channel, "contour.quantiser": quantiser, "contour.k": k}
+    options = {
+        "pitch.tracker": tracker,
+        "pitch.channel": channel,
+        "contour.quantiser": quantiser,
+        "contour.k": k,
+    }
     given |= {key: value for key, value in options.items() if value is not None}
     if max_gap is not None:
         if max_gap != "none" and not max_gap.lstrip("-").isdigit():
@@ -215,15 +260,19 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 @app.command(rich_help_panel="Make motifs")
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Which one; default: their names.", show_default=False)] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Number of pitch clusters, for sid-2020.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Which one; default: their names.", show_default=False)
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", help="Number of pitch clusters, for sid-2020.", show_default=False)
+    ] = None,
 ) -> None:
     """List the presets, or print one as TOML, ready for `motifdb ingest --config`.
 
     Examples:
 
+    \b
         motifdb presets
-
         motifdb presets style-2021 > mine.toml
     """
     from motifdb.config import preset, preset_names
@@ -243,8 +292,8 @@ def demo_corpus(
 
     Examples:
 
+    \b
         motifdb demo-corpus songs/
-
         motifdb demo-corpus hard/ --noise 4 --singers 8
     """
     from motifdb.pipelines.demo_corpus import make_demo_corpus
@@ -255,12 +304,15 @@ def demo_corpus(
 
 @app.command(rich_help_panel="Make motifs")
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put corpus, database and plot.")] = Path("motifdb-demo"),
+    folder: Annotated[Path, typer.Argument(help="Where to put corpus, database and plot.")] = Path(
+        "motifdb-demo"
+    ),
 ) -> None:
     """Show the whole way in a minute: sing a corpus, ingest it, list motifs, ask SQL, draw one.
 
     Example:
 
+    \b
         motifdb demo
     """
     from motifdb.pipelines.demo import run_demo
@@ -273,8 +325,12 @@ def demo(
 
 @app.command(rich_help_panel="Ask")
 def sql(
-    query: Annotated[str | None, typer.Argument(help="One SELECT; - reads it from standard input.", show_default=False)] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the query from a file.", show_default=False)] = None,
+    query: Annotated[
+        str | None, typer.Argument(help="One SELECT; - reads it from standard input.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read the query from a file.", show_default=False)
+    ] = None,
     db: Db = None,
     at: At = None,
     format_: OutFormat = Format.table,
@@ -284,12 +340,10 @@ def sql(
 
     Examples:
 
+    \b
         motifdb sql "select contour, occurrences from motifs order by log10_p limit 10"
-
         motifdb sql -f question.sql --format csv
-
         echo "select count(*) from motifs" | motifdb sql -
-
         motifdb sql "select * from motif_stats" --at 3 --format parquet -o motifs.parquet
     """
     from motifdb.errors import UsageError
@@ -328,6 +382,7 @@ def tables(db: Db = None, at: At = None) -> None:
 
     Example:
 
+    \b
         motifdb tables
     """
     from motifdb.query.database import Database
@@ -337,11 +392,14 @@ def tables(db: Db = None, at: At = None) -> None:
 
 
 @app.command(rich_help_panel="Ask")
-def describe(table: Annotated[str, typer.Argument(help="A table or view.")], db: Db = None, at: At = None) -> None:
+def describe(
+    table: Annotated[str, typer.Argument(help="A table or view.")], db: Db = None, at: At = None
+) -> None:
     """Say what the columns of a table mean, with types and units.
 
     Example:
 
+    \b
         motifdb describe motifs
     """
     from motifdb.query.database import Database
@@ -352,7 +410,9 @@ def describe(table: Annotated[str, typer.Argument(help="A table or view.")], db:
 
 @app.command(rich_help_panel="Ask")
 def top(
-    by: Annotated[str | None, typer.Option(help="Per singer, style, work, artist or title.", show_default=False)] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Per singer, style, work, artist or title.", show_default=False)
+    ] = None,
     n: Annotated[int, typer.Option("--n", "-n", help="How many (of each).")] = 10,
     db: Db = None,
     at: At = None,
@@ -363,8 +423,8 @@ def top(
 
     Examples:
 
+    \b
         motifdb top
-
         motifdb top --by singer -n 3
     """
     from motifdb.query.database import Database
@@ -376,7 +436,9 @@ def top(
 @app.command(rich_help_panel="Ask")
 def plot(
     motif: Annotated[str, typer.Argument(help="A motif_id, its beginning, or a contour like '+1 -2 +1'.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.")] = Path("motif.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.")] = Path(
+        "motif.png"
+    ),
     db: Db = None,
     at: At = None,
 ) -> None:
@@ -384,8 +446,8 @@ def plot(
 
     Examples:
 
+    \b
         motifdb plot '+1 -2 +1' -o motif.png
-
         motifdb plot 3f2a -o motif.svg
     """
     from motifdb.pipelines.draw import draw_motif
@@ -404,6 +466,7 @@ def status(db: Db = None, at: At = None, format_: OutFormat = Format.table) -> N
 
     Example:
 
+    \b
         motifdb status
     """
     from motifdb.query.database import Database
@@ -426,6 +489,7 @@ def log(
 
     Example:
 
+    \b
         motifdb log -n 5
     """
     from motifdb.catalog.locate import find_database
@@ -446,8 +510,8 @@ def check(
 
     Examples:
 
+    \b
         motifdb check
-
         motifdb check --fingerprint
     """
     from motifdb.catalog.locate import find_database
@@ -476,6 +540,7 @@ def compact(db: Db = None) -> None:
 
     Example:
 
+    \b
         motifdb compact
     """
     from motifdb.catalog.locate import find_database
@@ -484,7 +549,9 @@ def compact(db: Db = None) -> None:
 
     with open_writer(find_database(db)) as writer:
         made = run(writer)
-    typer.echo("nothing to merge" if made is None else f"merged, as commit {made}; `motifdb gc` frees the space")
+    typer.echo(
+        "nothing to merge" if made is None else f"merged, as commit {made}; `motifdb gc` frees the space"
+    )
 
 
 @app.command(rich_help_panel="Care for the database")
@@ -492,15 +559,16 @@ def gc(
     db: Db = None,
     keep_last: Annotated[int, typer.Option("--keep-last", help="Commits that stay open to --at.")] = 10,
     older_than_days: Annotated[
-        float | None, typer.Option("--older-than-days", help="Collect only commits older than this.", show_default=False)
+        float | None,
+        typer.Option("--older-than-days", help="Collect only commits older than this.", show_default=False),
     ] = None,
 ) -> None:
     """Free what only old commits need, and what interrupted runs left.
 
     Examples:
 
+    \b
         motifdb gc
-
         motifdb gc --keep-last 1
     """
     from datetime import timedelta
@@ -512,7 +580,9 @@ def gc(
     age = timedelta(days=older_than_days) if older_than_days is not None else None
     with open_writer(find_database(db)) as writer:
         freed = run(writer, keep_last=keep_last, older_than=age)
-    typer.echo(f"{freed.n_files:,} files, {freed.n_bytes / 1e6:,.1f} MB freed; commits from {freed.oldest_kept} on are kept")
+    typer.echo(
+        f"{freed.n_files:,} files, {freed.n_bytes / 1e6:,.1f} MB freed; commits from {freed.oldest_kept} on are kept"
+    )
 
 
 @app.command(rich_help_panel="Care for the database")
@@ -521,6 +591,7 @@ def migrate(db: Db = None) -> None:
 
     Example:
 
+    \b
         motifdb migrate
     """
     from motifdb.catalog.locate import find_database
@@ -543,6 +614,7 @@ def relocate(
 
     Example:
 
+    \b
         motifdb relocate songs /data/songs
     """
     from motifdb.catalog.locate import find_database
@@ -581,7 +653,10 @@ def main() -> None:
         print(f"motifdb: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("motifdb: stopped; what was committed stays, and the same command goes on from there", file=sys.stderr)
+        print(
+            "motifdb: stopped; what was committed stays, and the same command goes on from there",
+            file=sys.stderr,
+        )
         sys.exit(130)
     except BrokenPipeError:
         # the reader of our output left; there is nobody to tell

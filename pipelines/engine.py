@@ -7,6 +7,7 @@ units are under way at a time, so memory does not grow with the corpus.
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -93,7 +94,10 @@ class RayEngine:
             else:
                 options["address"] = self._address
             try:
-                ray.init(**options)
+                with warnings.catch_warnings():
+                    # Lance warns of forks; Ray's daemons fork only to become another program at once
+                    warnings.filterwarnings("ignore", message="lance is not fork-safe")
+                    ray.init(**options)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 where = f"the cluster at {self._address}" if self._address else "a local cluster"
                 raise UsageError(f"Ray could not reach or start {where}: {error}") from error
@@ -147,7 +151,9 @@ def _worker_died(unit: Unit, error: Exception) -> UnitResult:
     (item,) = unit.items
     memory = "ran out of memory" if type(error).__name__ == "OutOfMemoryError" else "died"
     reason = f"the worker {memory} on this recording, three times"
-    return UnitResult(outcomes={item.recording_id: Failure("pitch", "worker-died", reason, item.chain.pitch_id)})
+    return UnitResult(
+        outcomes={item.recording_id: Failure("pitch", "worker-died", reason, item.chain.pitch_id)}
+    )
 
 
 def choose_engine(

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 KINDS = ("audio", "f0-text", "f0-csv")
 
 COST_S_PER_BYTE = {
-    "audio": 1 / (12_000 * 60),  # a second of compressed voice is about 12 kB, trackers run at about 60x real time
+    "audio": 1
+    / (12_000 * 60),  # a second of compressed voice is about 12 kB, trackers run at about 60x real time
     "f0": 1 / 5_000_000,
 }
 """Rough cost of work on one core, for choosing an engine only."""
@@ -219,7 +220,10 @@ class _Job:
             if row["state"] == "failed":
                 if self._tries_again(self.known.failures.get(seen.key)):
                     todo.append(seen)
-            elif self.labelling.is_reference(seen) != (row["state"] == "reference") and self.labelling.has_manifest:
+            elif (
+                self.labelling.is_reference(seen) != (row["state"] == "reference")
+                and self.labelling.has_manifest
+            ):
                 todo.append(seen)
             elif row["state"] == "input":
                 recording = self.known.recordings[row["recording_id"]]
@@ -282,7 +286,7 @@ class _Job:
                 expected_work_s=self.expected_work_s,
             )
             if not isinstance(chosen, InlineEngine):
-                self.progress.start("starting Ray")
+                self.progress.note("starting Ray")
             self._engine = self.stack.enter_context(chosen)
             self.report.engine, self.report.workers = self._engine.name, self._engine.workers
         return self._engine
@@ -324,7 +328,9 @@ class _Job:
             if row["state"] in ("input", "failed") and seen.is_as_in(row):
                 recording = self.known.recordings.get(row["recording_id"] or "")
                 tags = dict(recording["tags"]) if recording else {}
-                self.committer.file(row | self.labelling.columns(seen, tags), self.known.failures.get(seen.key))
+                self.committer.file(
+                    row | self.labelling.columns(seen, tags), self.known.failures.get(seen.key)
+                )
 
     # -- passes over what is stored -------------------------------------------------------------------
 
@@ -406,8 +412,11 @@ class _Job:
             if row["recording_id"] == recording_id:
                 stored = {name: row[name] for name in ("corpus_id", "path", "size_bytes", "mtime_ns")}
                 failed = stored | {
-                    "stage": failure.stage, "kind": failure.kind, "reason": failure.reason,
-                    "recording_id": recording_id, "analysis_id": failure.analysis_id,
+                    "stage": failure.stage,
+                    "kind": failure.kind,
+                    "reason": failure.reason,
+                    "recording_id": recording_id,
+                    "analysis_id": failure.analysis_id,
                 }
                 self.committer.file(row | {"state": "failed"}, failed)
                 self.reader.counts["failed"] += 1
@@ -426,7 +435,9 @@ class _Job:
             one = cents_histogram(np.asarray(batch.column(0).flatten(), np.float32))
             histogram = one if histogram is None else histogram + one
         assert histogram is not None and plan.config.contour.k is not None
-        return plan.fitted(fit_kmeans(histogram, plan.config.contour.k).tolist(), set_hash(inputs), len(inputs))
+        return plan.fitted(
+            fit_kmeans(histogram, plan.config.contour.k).tolist(), set_hash(inputs), len(inputs)
+        )
 
     # -- end ------------------------------------------------------------------------------------------
 
@@ -441,8 +452,9 @@ class _Job:
         report, counts = self.report, self.reader.counts
         report.n_inputs, report.n_skipped = counts["input"], counts["skipped"]
         report.n_references, report.n_failed = counts["reference"], counts["failed"]
-        report.failures = [self.known.failures[k] for k in sorted(self.known.failures)
-                           if k[0] in found.corpora]
+        report.failures = [
+            self.known.failures[k] for k in sorted(self.known.failures) if k[0] in found.corpora
+        ]
         inputs = [s for s in found.all if self.known.files.get(s.key, {}).get("state") in ("input", "failed")]
         report.n_unmatched_rows, report.n_unmatched_files = self.labelling.unmatched(inputs)
         report.n_commits = self.committer.n_commits

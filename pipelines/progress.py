@@ -19,6 +19,9 @@ class Progress(Protocol):
     def start(self, what: str) -> None:
         """A step of unknown length begins."""
 
+    def note(self, what: str) -> None:
+        """Something takes a while inside a step."""
+
     def looked(self, n_files: int) -> None:
         """So many files have been seen."""
 
@@ -39,6 +42,8 @@ class Quiet:
     """Says nothing."""
 
     def start(self, what: str) -> None: ...
+
+    def note(self, what: str) -> None: ...
 
     def looked(self, n_files: int) -> None: ...
 
@@ -72,6 +77,10 @@ class Lines(Quiet):
 
     def start(self, what: str) -> None:
         self._reset(what, 0, 0)
+        if self._is_terminal:
+            self._show(f"{what} ...", force=True)
+
+    def note(self, what: str) -> None:
         if self._is_terminal:
             self._show(f"{what} ...", force=True)
 

@@ -21,7 +21,6 @@ from motifdb.pipelines.stages import empty_coverage, mine_recordings, pitch_rows
 from motifdb.schemas import COVERAGE, RECORDINGS
 
 if TYPE_CHECKING:
-    from motifdb.pipelines.inputs.decode import Decoder
     from motifdb.pipelines.inputs.sniff import Sniffed
     from motifdb.pipelines.trackers import Tracker
 
@@ -121,7 +120,12 @@ def run_unit(unit: Unit) -> UnitResult:
     if STAGES.index(unit.until) >= STAGES.index("contours"):
         for item, pitch in tracked:
             if item.chain.contour_id is not None:
-                _guard(result, item, "contours", lambda i=item, p=pitch: quantised.append((i, _quantise(i, p, unit, result))))
+                _guard(
+                    result,
+                    item,
+                    "contours",
+                    lambda i=item, p=pitch: quantised.append((i, _quantise(i, p, unit, result))),
+                )
     if STAGES.index(unit.until) >= STAGES.index("motifs"):
         for item, contours in quantised:
             if item.chain.mining_id is not None and result.outcomes[item.recording_id] is None:
@@ -144,20 +148,27 @@ def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None
         assert isinstance(item.content, bytes)
         track = read_f0(item.content, item.sniffed, item.hop, item.name)
         duration_s = len(track.f0_hz) * track.hop_s
-        local.add("recordings", RECORDINGS.table([_f0_row(item.recording_id, item.sniffed.container, duration_s)]))
+        local.add(
+            "recordings", RECORDINGS.table([_f0_row(item.recording_id, item.sniffed.container, duration_s)])
+        )
         result.duration_s += duration_s
     pitch = None
     if wants_pitch and track is not None:
         pitch = pitch_rows(item.recording_id, item.chain.pitch_id, track)
         local.add("pitch", pitch)
-        local.add("coverage", pitch_coverage(item.chain.pitch_id, item.recording_id, unit.commit, track, pitch.num_rows))
+        local.add(
+            "coverage",
+            pitch_coverage(item.chain.pitch_id, item.recording_id, unit.commit, track, pitch.num_rows),
+        )
     for table, parts in local.rows.items():
         for part in parts:
             result.add(table, part)
     return pitch
 
 
-def pitch_coverage(analysis_id: str, recording_id: str, commit: int, track: PitchTrack, n_rows: int) -> pa.Table:
+def pitch_coverage(
+    analysis_id: str, recording_id: str, commit: int, track: PitchTrack, n_rows: int
+) -> pa.Table:
     """The coverage row of a recording that has been tracked; ``empty`` where no frame is voiced."""
     state = "done" if (track.f0_hz > 0).any() else "empty"
     row = empty_coverage(analysis_id, recording_id, commit) | {"state": state, "n_rows": n_rows}
@@ -166,19 +177,20 @@ def pitch_coverage(analysis_id: str, recording_id: str, commit: int, track: Pitc
 
 def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts]:
     """Decode one audio file in the decoder's process, tracking it as the blocks come."""
+    from motifdb.pipelines.inputs.decode import shared_decoder
     from motifdb.pipelines.inputs.resample import resampled
 
     assert item.content is not None
     pitch = item.chain.config.pitch
     track = None
-    with _decoder().open(item.content, channel=pitch.channel) as stream:
-        if wants_pitch:
-            tracker = _tracker(pitch.tracker, tuple(sorted(pitch.parameters.items())))
-            blocks = resampled(stream, stream.sample_rate_hz, tracker.sample_rate_hz)
-            (track,) = tracker.track([blocks])
-        for _ in stream:  # what is left where nothing reads it, so that the facts are of the whole
-            pass
-        return track, stream.facts
+    stream = shared_decoder().open(item.content, channel=pitch.channel, name=item.name)
+    if wants_pitch:
+        tracker = _tracker(pitch.tracker, tuple(sorted(pitch.parameters.items())))
+        blocks = resampled(stream, stream.sample_rate_hz, tracker.sample_rate_hz)
+        (track,) = tracker.track([blocks])
+    for _ in stream:  # what the tracker left, or all of it without one: the facts are of the whole
+        pass
+    return track, stream.facts
 
 
 def _quantise(item: Item, pitch: pa.Table, unit: Unit, result: UnitResult) -> pa.Table:
@@ -194,7 +206,9 @@ def _mine(item: Item, contours: pa.Table, unit: Unit, result: UnitResult) -> Non
     chain = item.chain
     assert chain.mining_id is not None
     if not contours.num_rows:
-        result.add("coverage", COVERAGE.table([empty_coverage(chain.mining_id, item.recording_id, unit.commit)]))
+        result.add(
+            "coverage", COVERAGE.table([empty_coverage(chain.mining_id, item.recording_id, unit.commit)])
+        )
         return
     motifs, occurrences, done = mine_recordings(
         contours,
@@ -224,7 +238,9 @@ def _failure(error: Exception, item: Item, stage: str = "pitch") -> Failure:
         raise error  # a missing extra or a bad option concerns the run, not this file
     ids = {"pitch": item.chain.pitch_id, "contours": item.chain.contour_id, "motifs": item.chain.mining_id}
     text = " ".join(str(error).split())[:200]
-    return Failure(stage, "internal", f"stage {stage} stopped with {type(error).__name__}: {text}", ids[stage])
+    return Failure(
+        stage, "internal", f"stage {stage} stopped with {type(error).__name__}: {text}", ids[stage]
+    )
 
 
 def _audio_row(recording_id: str, facts: AudioFacts) -> dict[str, object]:
@@ -251,14 +267,6 @@ def _f0_row(recording_id: str, container: str, duration_s: float) -> dict[str, o
         "codec": container,
         "tags": [],
     }
-
-
-@lru_cache(maxsize=1)
-def _decoder() -> Decoder:
-    """This process's decoder child, started once and kept."""
-    from motifdb.pipelines.inputs.decode import Decoder
-
-    return Decoder()
 
 
 @lru_cache(maxsize=4)
