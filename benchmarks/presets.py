@@ -294,10 +294,10 @@ def main() -> None:
 
 def distinct(settings: list[Setting]) -> list[Setting]:
     """One setting, the least filtered, of those that have the same scores with the same quantiser."""
-    seen: set[tuple[ContourConfig, tuple[float, ...]]] = set()
-    return [
-        s for s in settings if (s.contour, s.pair_f1) not in seen and not seen.add((s.contour, s.pair_f1))
-    ]
+    first: dict[tuple[ContourConfig, tuple[float, ...]], Setting] = {}
+    for setting in settings:
+        first.setdefault((setting.contour, setting.pair_f1), setting)
+    return list(first.values())
 
 
 def described(setting: Setting) -> str:
