@@ -32,7 +32,7 @@ check: $(VENV)/.all ## formatting, lint, strict types, import layers, generated 
 bench: $(VENV)/.all ## run every benchmark; each prints its command, machine, input size and figures
 	@set -e; for b in benchmarks/[!_]*.py; do echo "== $$b"; $(BIN)/python $$b; done
 
-docs: $(VENV)/.all ## write docs/tables.md anew from schemas/
+docs: $(VENV)/.all ## write docs/tables.md anew from the declarations of tables and views
 	$(BIN)/python docs/make_tables.py
 
 clean: ## remove .venv, the demo and everything that tools left behind

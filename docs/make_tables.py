@@ -1,11 +1,13 @@
-"""Write docs/tables.md from the declarations in schemas/; `--check` only says whether it is current."""
+"""Write docs/tables.md from the declarations of tables and views; `--check` only says whether it is current."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from motifdb.schemas import FORMAT_VERSION, TABLES
+from motifdb.query.views import VIEWS
+from motifdb.schemas import FORMAT_VERSION, TABLES, Column
 
 PAGE = Path(__file__).with_name("tables.md")
 
@@ -15,27 +17,42 @@ def page() -> str:
     lines = [
         "# Tables",
         "",
-        f"Format version {FORMAT_VERSION}. Made by `make docs` from `schemas/tables.py`; edit the declarations there.",
+        f"Format version {FORMAT_VERSION}. Made by `make docs` from `schemas/tables.py` and `motifdb/query/views.py`;"
+        " edit the declarations there.",
         "",
-        "Key columns are **bold**. A column with a `?` may be null. Times are seconds from the start of the recording,",
-        "pitch is cents over 440 Hz (or Hz where the unit says so), and 0 Hz is unvoiced.",
+        "Key columns are **bold**. A `?` after the type says that the column may be null. Times are seconds from the"
+        " start of the recording, pitch is cents over 440 Hz (or Hz where the unit says so), and 0 Hz is unvoiced.",
         "",
         "| table | one row is |",
         "|---|---|",
         *(f"| [{t.name}](#{t.name}) | {t.row} |" for t in TABLES.values()),
+        "",
+        "| view | one row is |",
+        "|---|---|",
+        *(f"| [{v.name}](#{v.name}) | {v.row} |" for v in VIEWS.values()),
     ]
     for table in TABLES.values():
-        wall = "" if table.sql else " Not open to SQL."
+        wall = " Not open to SQL." if not table.sql else ""
         since = f" Since format version {table.since}." if table.since > 1 else ""
         lines += ["", f"## {table.name}", "", f"One row is {table.row}.{wall}{since}", ""]
-        lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
-        for c in table.columns:
-            name = f"**{c.name}**" if c.name in table.key else c.name
-            null = "?" if c.nullable else ""
-            new = f" (since format version {c.since})" if c.since > max(1, table.since) else ""
-            meaning = c.meaning.replace("|", "\\|")
-            lines.append(f"| {name} | {c.type}{null} | {c.unit} | {meaning}{new} |")
+        lines += _columns(table.columns, table.key, table.since)
+    for view in VIEWS.values():
+        needs = ", ".join(f"[{n}](#{n})" for n in view.needs)
+        lines += ["", f"## {view.name}", "", f"A view: one row is {view.row}. Made from {needs}.", ""]
+        lines += _columns(view.columns, (), FORMAT_VERSION)
     return "\n".join(lines) + "\n"
+
+
+def _columns(columns: Iterable[Column], key: tuple[str, ...], since: int) -> list[str]:
+    """The columns as a Markdown table; `since` is the format version the whole came with."""
+    lines = ["| column | type | unit | meaning |", "|---|---|---|---|"]
+    for c in columns:
+        name = f"**{c.name}**" if c.name in key else c.name
+        null = "?" if c.nullable else ""
+        new = f" (since format version {c.since})" if c.since > since else ""
+        meaning = c.meaning.replace("|", "\\|")
+        lines.append(f"| {name} | {c.type}{null} | {c.unit} | {meaning}{new} |")
+    return lines
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +60,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
             return 0
-        print(f"{PAGE.name} is not what schemas/ says; run `make docs` and commit it", file=sys.stderr)
+        print(f"{PAGE.name} is not what the declarations say; run `make docs` and commit it", file=sys.stderr)
         return 1
     PAGE.write_text(page(), encoding="utf-8")
     return 0
