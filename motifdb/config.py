@@ -8,8 +8,9 @@ A `Config` is what `motifdb ingest` applies: pitch, contour, mining. Its parts a
 - ``sid-2020``: exact univariate k-means over all f0 of the corpus, K not given by the paper and so required
   here; classes [70, 112] closed on the left and at least 5 symbols in 3 phrases of one recording, as in the
   authors' published code (sid-2020, section 2).
-- ``default``: the best mean pair F1 against an expert's annotations of two Carnatic performances
-  (`benchmarks/presets.py`, docs/decisions).
+- ``default``: motifs as a listener hears them, phrases of two seconds and more rather than ornaments: of the
+  settings that find every motif planted in the demo corpus, the one nearest to an expert's annotations of two
+  Carnatic performances (`benchmarks/presets.py`; docs/decisions/006-default-preset.md).
 """
 
 from __future__ import annotations
@@ -86,7 +87,12 @@ class ContourConfig:
         _one_of("contour.bounds_closed", self.bounds_closed, ("left", "right"))
         _above("contour.epsilon_cents", self.epsilon_cents, 0, "cents")
         bounds = tuple(float(b) for b in self.bounds_cents)
-        if not bounds or any(b <= 0 for b in bounds) or list(bounds) != sorted(set(bounds)) or len(bounds) > 126:
+        if (
+            not bounds
+            or any(b <= 0 for b in bounds)
+            or list(bounds) != sorted(set(bounds))
+            or len(bounds) > 126
+        ):
             raise UsageError(
                 f"contour.bounds_cents must be 1 to 126 ascending positive cents, got {list(self.bounds_cents)}"
             )
@@ -95,6 +101,8 @@ class ContourConfig:
             object.__setattr__(self, "centres_cents", tuple(float(c) for c in self.centres_cents))
         if self.k is not None and not 1 <= self.k <= 1000:
             raise UsageError(f"contour.k must be 1 to 1000 clusters, got {self.k}")
+        if self.max_jump_cents is not None:
+            _above("contour.max_jump_cents", self.max_jump_cents, 0, "cents")
         for name in ("max_rest_s", "min_piece_s", "min_phrase_s", "median_s"):
             _at_least(f"contour.{name}", getattr(self, name), 0, "seconds")
         _at_least("contour.min_confidence", self.min_confidence, 0, "")
@@ -136,7 +144,9 @@ class MiningConfig:
     def __post_init__(self) -> None:
         _one_of("mining.support", self.support, ("occurrences", "sequences"))
         if self.max_gap is not None and self.max_gap < 0:
-            raise UsageError(f"mining.max_gap must be 0 or more symbols, or none for unlimited, got {self.max_gap}")
+            raise UsageError(
+                f"mining.max_gap must be 0 or more symbols, or none for unlimited, got {self.max_gap}"
+            )
         if self.support == "occurrences" and self.max_gap != 0:
             raise UsageError(
                 "mining.support = 'occurrences' is defined for max_gap 0 only; use support = 'sequences' with a gap"
@@ -325,7 +335,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 _PRESETS: dict[str, Config] = {
-    "default": Config(name="default"),
+    "default": Config(
+        name="default",
+        contour=ContourConfig(epsilon_cents=300.0, bounds_cents=(300.0,), median_s=0.3),
+        mining=MiningConfig(min_support=3, support="occurrences", min_length=4, min_duration_s=2.0),
+    ),
     "style-2021": Config(
         name="style-2021",
         pitch=PitchConfig(tracker="melodia"),
