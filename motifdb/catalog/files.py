@@ -11,6 +11,8 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +21,7 @@ from motifdb.errors import DatabaseError
 
 BLOCK_BYTES = 1 << 20
 DIGEST_BYTES = 16
+LEFTOVER_AGE_S = 86_400.0
 
 
 def reached(point: str, /) -> None:
@@ -78,6 +81,17 @@ def replace(path: Path, content: bytes) -> None:
     temporary = _write_temporary(path, content)
     os.replace(temporary, path)
     sync_folder(path.parent)
+
+
+def clear_leftovers(folder: Path, pattern: str = ".*.tmp") -> None:
+    """Remove what killed processes left half-made; only what is a day old, as a living one may be at it."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_AGE_S:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def digest(path: Path) -> tuple[int, str]:

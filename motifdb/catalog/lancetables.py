@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from motifdb.catalog.layout import TABLES_FOLDER, table_path
-from motifdb.schemas import TableSpec
+from motifdb.schemas import TABLES, TableSpec
 
 if TYPE_CHECKING:
     import lance
@@ -103,8 +104,9 @@ def change(
     removed, updated, n_deleted = _deletions(dataset, delete) if delete is not None else ([], [], 0)
     new: list[Any] = []
     if append is not None and append.num_rows:
+        bare = pa.Table.from_arrays(append.columns, schema=bare_schema(TABLES[table]))
         new = lance.fragment.write_fragments(
-            append, dataset.uri, mode="append", data_storage_version=STORAGE_VERSION
+            bare, dataset.uri, mode="append", data_storage_version=STORAGE_VERSION
         )
     if not (removed or updated or new):
         return None
@@ -137,19 +139,20 @@ def _deletions(dataset: lance.LanceDataset, predicate: str) -> tuple[list[int], 
     One filtered scan finds the rows; only fragments that hold some are then rewritten, so the cost does not
     grow with a call per fragment.
     """
-    addresses = (
-        dataset.scanner(columns=[], filter=predicate, with_row_address=True).to_table().column("_rowaddr")
-    )
-    by_fragment: dict[int, list[int]] = {}
-    for address in addresses.to_pylist():
-        by_fragment.setdefault(address >> _OFFSET_BITS, []).append(address & ((1 << _OFFSET_BITS) - 1))
+    import numpy as np
+
+    scanner = dataset.scanner(columns=[], filter=predicate, with_row_address=True)
+    addresses = np.sort(scanner.to_table().column("_rowaddr").to_numpy())
+    fragment_ids = (addresses >> _OFFSET_BITS).astype(np.int64)
+    offsets = (addresses & ((1 << _OFFSET_BITS) - 1)).astype(np.int64)
     removed, updated = [], []
-    for fragment_id, offsets in sorted(by_fragment.items()):
-        left = dataset.get_fragment(fragment_id).delete_rows(offsets)
-        if left is None:
-            removed.append(fragment_id)
+    starts = np.flatnonzero(np.diff(fragment_ids, prepend=-1))
+    for start, stop in pairwise([*starts.tolist(), len(addresses)]):
+        fragment = dataset.get_fragment(int(fragment_ids[start]))
+        if stop - start == fragment.count_rows():  # the scan shows no row that was deleted before
+            removed.append(fragment.fragment_id)
         else:
-            updated.append(left)
+            updated.append(fragment.delete_rows(offsets[start:stop].tolist()))
     return removed, updated, len(addresses)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motifdb.catalog import commits, lancetables, layout
+from motifdb.catalog import commits, files, lancetables, layout, lease
 from motifdb.catalog.lancetables import Change
 from motifdb.errors import DatabaseError, UsageError
 
@@ -117,6 +117,8 @@ def gc(writer: Writer, *, keep_last: int = KEEP_LAST, older_than: timedelta | No
 
 def _sweep(writer: Writer) -> tuple[int, int]:
     head = writer.snapshot.record
+    for folder in (commits.FOLDER, lease.FOLDER, layout.TABLES_FOLDER):
+        files.clear_leftovers(writer.path / folder)
     kept: dict[str, set[int]] = {}
     for number in range(head.oldest_kept, head.number + 1):
         for table, version in commits.read(writer.path, number).tables.items():

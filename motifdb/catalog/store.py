@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -63,6 +64,7 @@ def create(path: str | Path) -> None:
         raise UsageError(f"{root}: something else stands there; choose another name for the database")
     if not root.parent.is_dir():
         raise UsageError(f"{root.parent}: there is no such folder to make the database in; make it first")
+    files.clear_leftovers(root.parent, f".{glob.escape(root.name)}.*.tmp")
     building = root.with_name(f".{root.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         _build(building)

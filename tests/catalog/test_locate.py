@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from motifdb.catalog.locate import default_database
 from motifdb.catalog.store import create, find_database
 from motifdb.errors import DatabaseError, NotFoundError, UsageError
 
@@ -35,3 +36,25 @@ def test_the_named_one_then_the_variable_then_the_only_one(
     monkeypatch.setenv("MOTIFDB", str(tmp_path / "x" / "none.motifdb"))
     with pytest.raises(NotFoundError, match=r"\(\$MOTIFDB\); `motifdb ingest"):
         find_database(None)
+
+
+def test_an_ingest_writes_to_what_is_named_or_here_or_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MOTIFDB", raising=False)
+    songs = tmp_path / "Songs"
+    songs.mkdir()
+    (songs / "a.wav").touch()
+    assert default_database(None, [songs]) == (Path("Songs.motifdb"), True)
+    assert default_database(None, [songs / "a.wav"]) == (Path("Songs.motifdb"), True)
+    assert default_database("x/new.motifdb", [songs]) == (Path("x/new.motifdb"), True)
+    with pytest.raises(UsageError, match=r"ends in \.motifdb; say --db new\.motifdb"):
+        default_database("new", [songs])
+    create("old.motifdb")
+    assert default_database(None, [songs]) == (Path("old.motifdb"), False)
+    assert default_database("old.motifdb", [songs]) == (Path("old.motifdb"), False)
+    (tmp_path / "folder.motifdb").mkdir()
+    (tmp_path / "folder.motifdb" / "notes.txt").touch()
+    with pytest.raises(DatabaseError, match="this is no motifdb database"):
+        default_database("folder.motifdb", [songs])

@@ -195,3 +195,18 @@ def test_gc_refuses_where_a_kept_version_is_missing(writer: Writer) -> None:
     with pytest.raises(DatabaseError, match=rf"versions \[{version}\] that kept commits name are missing"):
         gc(writer, keep_last=6)
     assert open_snapshot(writer.path).count("files") == len(open_snapshot(writer.path).table("files"))
+
+
+def test_gc_and_create_clear_what_was_left_half_made_long_ago(writer: Writer) -> None:
+    folders = [writer.path / f for f in ("commits", "leases", "tables")]
+    for folder in folders:
+        for name in (".old.tmp", ".young.tmp"):
+            (folder / name).touch()
+        os.utime(folder / ".old.tmp", (0, 0))
+    gc(writer)
+    assert [sorted(p.name for p in f.glob(".*")) for f in folders] == [[".young.tmp"]] * 3
+    aside = writer.path.with_name(".new.motifdb.1.0.tmp")
+    (aside / "commits").mkdir(parents=True)
+    os.utime(aside, (0, 0))
+    create(writer.path.with_name("new.motifdb"))
+    assert not aside.exists()

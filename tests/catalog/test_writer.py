@@ -282,6 +282,25 @@ def test_a_failure_in_the_middle_is_undone_by_the_next_commit(
         assert contents(w.snapshot) == {"files": ["b"]}
 
 
+def test_a_commit_does_not_name_files_that_are_gone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lance accepts such fragments; the catalog does not."""
+
+    def lose(reached: str) -> None:
+        if reached == "after table files":
+            for data in (path / "tables" / "files.lance" / "data").iterdir():
+                data.unlink()
+
+    with open_writer(path) as w:
+        monkeypatch.setattr(files, "reached", lose)
+        with pytest.raises(DatabaseError, match="No such file"):
+            w.commit(Changes(append={"files": named("files", ["a"])}), token="a", message="")
+        monkeypatch.undo()
+        assert open_snapshot(path).commit == 0
+        w.commit(Changes(append={"files": named("files", ["a"])}), token="a", message="")
+        assert contents(w.snapshot) == {"files": ["a"]}
+    assert sound(path)
+
+
 def test_times_ascend_where_a_clock_was_set_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import UTC, datetime
 
