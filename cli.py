@@ -388,7 +388,7 @@ def tables(db: Db = None, at: At = None) -> None:
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        _write(database.tables(), Format.table, None)
+        _write(database.tables().arrow(), Format.table, None)
 
 
 @app.command(rich_help_panel="Ask")
@@ -405,7 +405,7 @@ def describe(
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        _write(database.describe(table), Format.table, None)
+        _write(database.describe(table).arrow(), Format.table, None)
 
 
 @app.command(rich_help_panel="Ask")
@@ -428,9 +428,10 @@ def top(
         motifdb top --by singer -n 3
     """
     from motifdb.query.database import Database
+    from motifdb.query.motifs import top_motifs
 
     with Database(db, at=at) as database:
-        _write(database.top(n, by=by), format_, output)
+        _write(top_motifs(database, n, by=by).arrow(), format_, output)
 
 
 @app.command(rich_help_panel="Ask")
@@ -450,8 +451,8 @@ def plot(
         motifdb plot '+1 -2 +1' -o motif.png
         motifdb plot 3f2a -o motif.svg
     """
-    from motifdb.pipelines.draw import draw_motif
     from motifdb.query.database import Database
+    from motifdb.query.motifs import draw_motif
 
     with Database(db, at=at) as database:
         typer.echo(f"{draw_motif(database, motif, output)} -> {output}")

@@ -128,7 +128,13 @@ def make_plan(
     contour = mining = None
     if depth >= STAGES.index("contours") and not needs_fit(config.contour):
         contour = Analysis(
-            config.name, "contour", pitch.id, parameters(config.contour), CONTOUR_VERSION, inputs_hash, n_inputs
+            config.name,
+            "contour",
+            pitch.id,
+            parameters(config.contour),
+            CONTOUR_VERSION,
+            inputs_hash,
+            n_inputs,
         )
         if depth >= STAGES.index("motifs"):
             mining = Analysis(config.name, "mining", contour.id, parameters(config.mining), MINING_VERSION)
@@ -137,17 +143,23 @@ def make_plan(
 
 def needs_fit(contour: ContourConfig) -> bool:
     """Whether the quantiser's clusters are the corpus's and not fitted yet."""
-    return contour.quantiser == "kmeans" and contour.kmeans_scope == "corpus" and contour.centres_cents is None
+    return (
+        contour.quantiser == "kmeans" and contour.kmeans_scope == "corpus" and contour.centres_cents is None
+    )
 
 
-def latest_fit(analyses: pa.Table, pitch: Analysis, contour: ContourConfig) -> tuple[ContourConfig, str, int] | None:
+def latest_fit(
+    analyses: pa.Table, pitch: Analysis, contour: ContourConfig
+) -> tuple[ContourConfig, str, int] | None:
     """The newest contour analysis that differs from `contour` in its fitted centres alone, with its input list."""
     newest: tuple[datetime, ContourConfig, str, int] | None = None
     for row in analyses.to_pylist():
         if row["kind"] != "contour" or row["parent_id"] != pitch.id or row["inputs_hash"] is None:
             continue
         found = part_from_parameters(ContourConfig, json.loads(row["parameters"]))
-        if replace(found, centres_cents=None) == contour and (newest is None or row["created_at"] > newest[0]):
+        if replace(found, centres_cents=None) == contour and (
+            newest is None or row["created_at"] > newest[0]
+        ):
             newest = row["created_at"], found, row["inputs_hash"], row["n_inputs"]
     return newest[1:] if newest else None
 

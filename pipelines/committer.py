@@ -98,7 +98,9 @@ class Committer:
                     part = self._new_recordings(part)
                 elif table == "coverage":
                     for row in part.select(["analysis_id", "scope_key", "input_hash"]).to_pylist():
-                        self.known.covered.setdefault(row["analysis_id"], {})[row["scope_key"]] = row["input_hash"]
+                        self.known.covered.setdefault(row["analysis_id"], {})[row["scope_key"]] = row[
+                            "input_hash"
+                        ]
                 self.rows(table, part)
         self._recordings.update(result.outcomes)
 
@@ -168,8 +170,15 @@ class Committer:
         )
 
     def _has_rows(self) -> bool:
-        return bool(self._rows or self._files or self._failures or self._corpora or self._stale or self._dropped
-                    or any(self._deleted.values()))
+        return bool(
+            self._rows
+            or self._files
+            or self._failures
+            or self._corpora
+            or self._stale
+            or self._dropped
+            or any(self._deleted.values())
+        )
 
     def flush(self, message: str, *, in_flight: Iterable[str] = ()) -> int | None:
         """Commit what has gathered; None where there was nothing.
@@ -200,8 +209,12 @@ class Committer:
         for table, parts in self._rows.items():
             append[table] = pa.concat_tables([_without(p, OF_RECORDING.get(table), gone) for p in parts])
         base = self.next_commit
-        token = hash_text(str(base), set_hash(self._recordings), *(f"{t}:{append[t].num_rows}" for t in sorted(append)),
-                          *(f"{t}:{delete[t]}" for t in sorted(delete)))
+        token = hash_text(
+            str(base),
+            set_hash(self._recordings),
+            *(f"{t}:{append[t].num_rows}" for t in sorted(append)),
+            *(f"{t}:{delete[t]}" for t in sorted(delete)),
+        )
         commit = self._writer.commit(Changes(append=append, delete=delete), token=token, message=message)
         self.n_commits += 1
         self._clear()

@@ -44,10 +44,14 @@ def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
         committer.replace_rows(
             "pattern_counts", f"analysis_id = '{plan.mining.id}' and {in_list('pattern_id', gone)}"
         )
-        n_before = snapshot.count("pattern_counts", f"analysis_id = '{plan.mining.id}' and not {in_list('pattern_id', gone)}")
+        n_before = snapshot.count(
+            "pattern_counts", f"analysis_id = '{plan.mining.id}' and not {in_list('pattern_id', gone)}"
+        )
     n_rows = n_before
     everything = new_patterns + old_patterns
-    for phrases in recordings_of(snapshot.batches("contours", None, f"analysis_id = '{plan.contour.id}'", 1024)):
+    for phrases in recordings_of(
+        snapshot.batches("contours", None, f"analysis_id = '{plan.contour.id}'", 1024)
+    ):
         if phrases.recording_id not in recordings:
             continue
         names = new_patterns if phrases.recording_id in counted_recordings else everything

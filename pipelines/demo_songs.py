@@ -77,7 +77,7 @@ def compose_motifs(
 ) -> tuple[Motif, ...]:
     """Motifs of 5 to 7 notes and 2 to 4 s whose ups and downs no other motif in `taken` begins with.
 
-    Steps are 3 to 7 semitones, so that they survive vibrato, drift and a coarse quantiser. `taken` gets the new
+    Steps are 4 to 7 semitones, so that they survive vibrato, drift and a quantiser that is blind to minor thirds. `taken` gets the new
     ones' ups and downs; where so many are taken that 200 tries bring no new one, they may come again.
     """
     motifs: list[Motif] = []
@@ -85,7 +85,7 @@ def compose_motifs(
     while len(motifs) < n_motifs:
         n_tries += 1
         n_notes = int(rng.integers(5, 8))
-        steps = rng.integers(3, 8, n_notes - 1) * rng.choice((-1, 1), n_notes - 1)
+        steps = rng.integers(4, 8, n_notes - 1) * rng.choice((-1, 1), n_notes - 1)
         semitones = np.concatenate(([0], np.cumsum(steps)))
         shape = "".join("+" if s > 0 else "-" for s in steps)
         durations_s = rng.choice(_RHYTHM_S, n_notes)

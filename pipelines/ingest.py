@@ -34,7 +34,7 @@ from motifdb.pipelines.counts import refresh_counts
 from motifdb.pipelines.engine import Engine, InlineEngine, choose_engine
 from motifdb.pipelines.inputs.discover import discover
 from motifdb.pipelines.inputs.f0 import NeedsHop
-from motifdb.pipelines.inputs.sniff import sniff
+from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, sniff, suffix_of
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import Labelling
 from motifdb.pipelines.reading import HEAD_BYTES, Reader, failure_row
@@ -49,11 +49,10 @@ if TYPE_CHECKING:
 
 KINDS = ("audio", "f0-text", "f0-csv")
 
-COST_S_PER_BYTE = {
-    "audio": 1
-    / (12_000 * 60),  # a second of compressed voice is about 12 kB, trackers run at about 60x real time
-    "f0": 1 / 5_000_000,
-}
+BYTES_PER_AUDIO_S = {".wav": 100_000, ".aif": 100_000, ".aiff": 100_000, ".flac": 40_000}
+COMPRESSED_BYTES_PER_AUDIO_S = 8_000
+AUDIO_S_PER_CPU_S = 50
+F0_BYTES_PER_CPU_S = 10_000_000
 """Rough cost of work on one core, for choosing an engine only."""
 
 
@@ -235,8 +234,11 @@ class _Job:
                     todo.append(seen)
         todo.sort(key=lambda seen: seen.key)
         for seen in todo:
-            kind = "f0" if seen.path.endswith((".pitch", ".csv", ".txt", ".f0", ".gz")) else "audio"
-            self.expected_work_s += seen.found.size_bytes * COST_S_PER_BYTE[kind]
+            suffix = suffix_of(seen.found.name)
+            rate = F0_BYTES_PER_CPU_S
+            if suffix in AUDIO_SUFFIXES:
+                rate = AUDIO_S_PER_CPU_S * BYTES_PER_AUDIO_S.get(suffix, COMPRESSED_BYTES_PER_AUDIO_S)
+            self.expected_work_s += seen.found.size_bytes / rate
         return todo
 
     def _tries_again(self, failure: dict[str, Any] | None) -> bool:
@@ -266,7 +268,6 @@ class _Job:
         """Say that a tracker is not installed before any work, not once a file."""
         if self.options.until == "files":
             return
-        from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, suffix_of
         from motifdb.pipelines.trackers.registry import get_tracker
 
         if any(suffix_of(seen.found.name) in AUDIO_SUFFIXES for seen in todo):

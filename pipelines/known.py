@@ -11,6 +11,7 @@ from motifdb.schemas import FILES
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
+
 @dataclass
 class Known:
     """In-memory view of a snapshot, kept up to date as a job commits.
@@ -38,7 +39,9 @@ class Known:
                 known.references[row["recording_id"]] += 1
         for row in snapshot.table("failures").to_pylist():
             known.failures[row["corpus_id"], row["path"]] = row
-        for row in snapshot.table("recordings", columns=["recording_id", "kind", "codec", "duration_s", "tags"]).to_pylist():
+        for row in snapshot.table(
+            "recordings", columns=["recording_id", "kind", "codec", "duration_s", "tags"]
+        ).to_pylist():
             known.recordings[row["recording_id"]] = row
         coverage = snapshot.table("coverage", columns=["analysis_id", "scope_key", "input_hash"])
         for analysis, key, digest in zip(*(coverage.column(i).to_pylist() for i in range(3)), strict=True):

@@ -130,8 +130,13 @@ class Reader:
         self._committer.analyses(plan.analyses() if plan.until != "files" else [])
         self._waiting[recording_id] = [(seen, sniffed)]
         return Item(
-            recording_id, plan.chain, content, sniffed, self._hop if sniffed.needs_hop else None,
-            seen.found.name, size_bytes=seen.found.size_bytes,
+            recording_id,
+            plan.chain,
+            content,
+            sniffed,
+            self._hop if sniffed.needs_hop else None,
+            seen.found.name,
+            size_bytes=seen.found.size_bytes,
         )
 
     def _is_tracked(self, plan: Plan, recording_id: str) -> bool:

@@ -44,9 +44,7 @@ def stage(
         @wraps(function)
         def checked(table: pa.Table, **parameters: Any) -> tuple[pa.Table, ...]:
             out = function(reads.checked(table, where=f"{name} reads"), **parameters)
-            return tuple(
-                spec.checked(t, where=f"{name} writes") for spec, t in zip(writes, out, strict=True)
-            )
+            return tuple(spec.checked(t, where=f"{name} writes") for spec, t in zip(writes, out, strict=True))
 
         return checked
 
@@ -210,8 +208,12 @@ def _mine_one(
         min_length=config.min_length,
         max_length=config.max_length,
     )
-    first_segment = phrases.offsets[found.occurrence_sequence] + found.occurrence_sequence + found.occurrence_first
-    last_segment = phrases.offsets[found.occurrence_sequence] + found.occurrence_sequence + found.occurrence_last + 1
+    first_segment = (
+        phrases.offsets[found.occurrence_sequence] + found.occurrence_sequence + found.occurrence_first
+    )
+    last_segment = (
+        phrases.offsets[found.occurrence_sequence] + found.occurrence_sequence + found.occurrence_last + 1
+    )
     start_s = phrases.segment_start_s[first_segment]
     end_s = phrases.segment_end_s[last_segment]
     shortest, median, longest = _durations(found.occurrence_pattern, end_s - start_s, found.occurrences)
@@ -260,7 +262,9 @@ def _mine_one(
             _or_null(significance.log10_p),
             _or_null(significance.q_value),
             _or_null(significance.surprise_bits),
-            pa.array([None if METHODS[m] == "none" else METHODS[m] for m in significance.method], pa.string()),
+            pa.array(
+                [None if METHODS[m] == "none" else METHODS[m] for m in significance.method], pa.string()
+            ),
             pa.nulls(n, pa.float64()),
         ],
         schema=MOTIFS.schema,

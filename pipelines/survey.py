@@ -61,7 +61,9 @@ class Survey:
         return len(self.new) + len(self.changed) + len(self.unchanged) + len(self.unreadable)
 
 
-def survey(paths: Iterable[str | Path], known: Known, *, skip: Iterable[Path], tick: Callable[[int], None]) -> Survey:
+def survey(
+    paths: Iterable[str | Path], known: Known, *, skip: Iterable[Path], tick: Callable[[int], None]
+) -> Survey:
     """Walk the paths and compare every file's size and time of change with the database.
 
     A path inside the folder of a corpus belongs to that corpus; any other folder is a corpus of its own, and

@@ -1,11 +1,12 @@
 """How long an audio file says it is, read from its header without decoding.
 
 Decoders return what is there and call it the whole: a cut wav, mp3 or ogg decodes short without an error. So
-the length in the header is compared with what was decoded. Formats without one (ogg, ADTS, an mp3 without a
-Xing frame) cannot be checked.
+the length in the header is compared with what was decoded. An ogg file ends with the position of its last page,
+which tells damage in the middle, not a missing end. ADTS, and an mp3 without a Xing frame, cannot be checked.
 
 Sources: Multimedia Programming Interface and Data Specifications 1.0 (RIFF/WAVE); EBU Tech 3306 (RF64);
-Audio Interchange File Format 1.3; RFC 9639 section 8.2 (FLAC streaminfo).
+Audio Interchange File Format 1.3; RFC 9639 section 8.2 (FLAC streaminfo);
+RFC 3533 section 6 (Ogg pages); RFC 7845 section 4 (Opus positions).
 """
 
 from __future__ import annotations
@@ -22,18 +23,23 @@ _STREAMED = (0, 0xFFFFFFFF)
 _PLACEHOLDER = 0x7FFFF000
 """Writers that cannot seek back leave a data size from here on; it promises nothing."""
 _MAX_CHUNKS = 1000
+_MAX_PAGE_BYTES = 65_307
 
 
 @dataclass(frozen=True)
 class Declared:
-    """Frames (samples per channel) a header claims, and whether a shorter file is then surely a cut one."""
+    """Frames (samples per channel) a header claims, and whether a shorter file is then surely a cut one.
+
+    `rate_hz` is the rate these frames are counted at, where it is not the file's own.
+    """
 
     n_frames: int
     is_trusted: bool = True
+    rate_hz: int | None = None
 
 
-def declared_length(read_at: ReadAt, container: str) -> Declared | None:
-    """The length in the header, None where there is none."""
+def declared_length(read_at: ReadAt, n_bytes: int, container: str) -> Declared | None:
+    """The length in the header of a file of `n_bytes`, None where there is none."""
     if container == "wav":
         return _wav(read_at)
     if container == "aiff":
@@ -42,6 +48,8 @@ def declared_length(read_at: ReadAt, container: str) -> Declared | None:
         return _flac(read_at)
     if container == "mp3":
         return _xing(read_at)
+    if container == "ogg":
+        return _ogg(read_at, n_bytes)
     return None
 
 
@@ -117,3 +125,30 @@ def _xing(read_at: ReadAt) -> Declared | None:
         n_mpeg_frames = int.from_bytes(tag[8:12], "big")
         return Declared(n_mpeg_frames * frame.n_samples) if n_mpeg_frames else None
     return None
+
+
+def _ogg(read_at: ReadAt, n_bytes: int) -> Declared | None:
+    """The position in the last page; none for a recording cut out of a longer stream, which starts late."""
+    head = read_at(0, _MAX_PAGE_BYTES)
+    at = head.find(b"OpusHead")
+    if at >= 0:
+        rate_hz, skip = 48_000, int.from_bytes(head[at + 10 : at + 12], "little")
+    elif (at := head.find(b"\x01vorbis")) >= 0:
+        rate_hz, skip = int.from_bytes(head[at + 12 : at + 16], "little"), 0
+    else:
+        return None
+    positions = [p for p in _positions(head) if p > 0]
+    last = [p for p in _positions(read_at(max(0, n_bytes - _MAX_PAGE_BYTES), _MAX_PAGE_BYTES)) if p > 0]
+    if not rate_hz or not last or (positions and positions[0] > 10 * rate_hz):
+        return None
+    return Declared(last[-1] - skip, is_trusted=False, rate_hz=rate_hz)
+
+
+def _positions(data: bytes) -> list[int]:
+    """Granule positions of the pages that begin in some bytes; -1 where no packet ends on a page."""
+    out = []
+    at = data.find(b"OggS\x00")
+    while 0 <= at <= len(data) - 27:
+        out.append(int.from_bytes(data[at + 6 : at + 14], "little", signed=True))
+        at = data.find(b"OggS\x00", at + 27)
+    return out

@@ -28,6 +28,7 @@ from motifdb.pipelines.inputs.pcm_facts import PcmFacts
 from motifdb.pipelines.inputs.sniff import HEAD_BYTES, audio_container
 
 BLOCK_FRAMES = 65_536
+_CAREFUL_FRAMES = 1_024
 MAX_CHANNELS = 64
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 MEMORY_BYTES = 4 << 30
@@ -65,12 +66,11 @@ class SndfileSource:
     def __init__(self, fd: int, declared: Declared | None) -> None:
         import soundfile
 
-        self._error = soundfile.SoundFileError
-        os.lseek(fd, 0, os.SEEK_SET)
-        try:
-            self._file = soundfile.SoundFile(fd, closefd=False)
-        except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-            raise Damaged(_first_line(error)) from None
+        self._errors = (soundfile.SoundFileError, RuntimeError, TypeError)
+        self._fd = fd
+        self._at = 0
+        self._step = BLOCK_FRAMES
+        self._open()
         self.sample_rate_hz = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         codec = self._CODECS.get(self._file.subtype, self._file.subtype.lower())
@@ -81,12 +81,34 @@ class SndfileSource:
         self.declared = declared
         self.n_skipped = 0
 
+    def _open(self) -> None:
+        import soundfile
+
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        try:
+            self._file = soundfile.SoundFile(self._fd, closefd=False)
+        except self._errors as error:
+            raise Damaged(_first_line(error)) from None
+
     def read(self) -> NDArray[np.float32] | None:
         try:
-            block: NDArray[np.float32] = self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
-        except (self._error, RuntimeError) as error:
-            raise Damaged(_first_line(error)) from None
+            block: NDArray[np.float32] = self._file.read(self._step, dtype="float32", always_2d=True)
+        except self._errors as error:
+            if self._step < BLOCK_FRAMES:
+                raise Damaged(_first_line(error)) from None
+            return self._reread(error)
+        self._at += len(block)
         return block if len(block) else None
+
+    def _reread(self, error: Exception) -> NDArray[np.float32] | None:
+        """A failed read throws away the good frames before the damage: take them in small steps."""
+        self._step = _CAREFUL_FRAMES
+        try:
+            self._open()
+            self._file.seek(self._at)
+        except (*self._errors, Damaged):
+            raise Damaged(_first_line(error)) from None
+        return self.read()
 
 
 class AvSource:
@@ -99,6 +121,7 @@ class AvSource:
 
         self._invalid: Any = av.error.InvalidDataError
         self._failures: Any = (av.error.FFmpegError, EOFError, ValueError)
+        os.lseek(fd, 0, os.SEEK_SET)
         try:
             self._input = av.open(os.fdopen(os.dup(fd), "rb"), mode="r", metadata_errors="replace")
         except self._failures as error:
@@ -181,7 +204,7 @@ def open_source(fd: int, container: str) -> tuple[Source, NDArray[np.float32] | 
     InputError
         where none does.
     """
-    declared = declared_length(lambda at, n: os.pread(fd, n, at), container)
+    declared = declared_length(lambda at, n: os.pread(fd, n, at), os.fstat(fd).st_size, container)
     openers: list[Callable[[int, Declared | None], Source]] = [SndfileSource, AvSource]
     if (container == "mp3" and declared is None) or container in ("mp4", "aac"):
         openers.reverse()
@@ -261,11 +284,12 @@ def _check_length(facts: PcmFacts, source: Source, damage: str | None) -> list[s
     if source.n_skipped:
         plural = "packet is" if source.n_skipped == 1 else "packets are"
         out.append(f"{source.n_skipped:,} {plural} damaged and left out")
-    declared_s = source.declared.n_frames / source.sample_rate_hz if source.declared else None
+    declared = source.declared
+    declared_s = declared.n_frames / (declared.rate_hz or source.sample_rate_hz) if declared else None
     # A tenth of a second is encoder delay and padding, which some decoders trim.
     if declared_s is not None and facts.duration_s < declared_s - 0.1:
         lengths = f"its header declares {_length(declared_s)} and {_length(facts.duration_s)} can be decoded"
-        if source.declared and source.declared.is_trusted and facts.duration_s < ENOUGH * declared_s:
+        if declared and declared.is_trusted and facts.duration_s < ENOUGH * declared_s:
             raise InputError("truncated", f"{lengths}: it is cut short or damaged; copy it again")
         out.append(lengths)
     elif damage is not None:

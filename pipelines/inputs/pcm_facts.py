@@ -2,7 +2,7 @@
 
 The hash runs over all channels as little-endian float32, frame by frame, then sample rate, channel count and
 length: one recording as wav and as flac has one hash, whatever channel is listened to. NaN and infinite samples
-become 0 before anything else, in the hash too.
+become 0 before anything else, in the hash too, and so does the -0 that only float formats can hold.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class PcmFacts:
             self.n_broken += int(np.count_nonzero(broken))
             block[broken] = 0.0
             low, high = float(block.min()), float(block.max())
+        block += np.float32(0.0)  # -0 + 0 is 0
         peak = max(high, -low)
         self.peak = max(self.peak, peak)
         if peak >= CLIPPED:

@@ -136,13 +136,15 @@ class MelodiaTracker(Tracker):
             n_held += block.size
             while n_held > (n_left + n_core + n_margin) * p.hop_samples:
                 samples = np.concatenate(held)
-                yield samples[: (n_left + n_core + n_margin) * p.hop_samples], n_left, n_core
                 n_next_left = min(n_margin, n_left + n_core)
                 held = [samples[(n_left + n_core - n_next_left) * p.hop_samples :].copy()]
                 n_held = held[0].size
+                yield samples[: (n_left + n_core + n_margin) * p.hop_samples], n_left, n_core
                 n_left = n_next_left
         if n_held > n_left * p.hop_samples:
-            yield np.concatenate(held), n_left, -(-n_held // p.hop_samples) - n_left
+            samples = np.concatenate(held)
+            held.clear()  # not held twice while Essentia works
+            yield samples, n_left, -(-n_held // p.hop_samples) - n_left
 
     def _algorithms(self) -> Any:
         """Essentia's two algorithms as one function of a signal, giving pitch and confidence per frame."""
