@@ -80,7 +80,7 @@ _NOTE_NAMES = frozenset(
         "path",
     ]
 )
-_N_LINES = 400
+_N_LINES = 200
 _LONGEST_STEP_S = 0.2
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 20_000.0
 

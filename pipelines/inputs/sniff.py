@@ -56,6 +56,9 @@ _OTHER_MAGIC = (
     b"7z\xbc\xaf", b"Rar!", b"SQLite format 3", b"PAR1", b"II*\x00", b"MM\x00*", b"\x28\xb5\x2f\xfd",
 )  # fmt: skip
 
+_CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\f\r\x1b")
+_LAYOUT_BYTES = 8_192
+
 Kind = Literal["audio", "f0-text", "f0-csv", "other", "bad"]
 
 
@@ -258,8 +261,7 @@ def is_text(head: bytes) -> bool:
         return True
     if b"\x00" in head:
         return False
-    n_control = sum(head.count(bytes([c])) for c in range(32) if c not in (9, 10, 12, 13, 27))
-    if n_control:
+    if len(head.translate(None, _CONTROLS)) != len(head):
         return False
     try:
         head[: len(head) - 3].decode("utf-8") if len(head) > 3 else head.decode("utf-8")
@@ -310,8 +312,9 @@ def _text(head: bytes, name: bytes, suffix: str, *, is_gzipped: bool) -> Sniffed
     claims = suffix in F0_SUFFIXES
     layout = None
     if claims or suffix in _TEXT_SUFFIXES or not suffix:
+        first = head[:_LAYOUT_BYTES]
         layout = find_layout(
-            head, is_whole=len(head) < HEAD_BYTES, is_certain=claims, may_be_bare=bool(suffix)
+            first, is_whole=len(head) <= _LAYOUT_BYTES, is_certain=claims, may_be_bare=bool(suffix)
         )
     if layout is not None:
         kind: Kind = "f0-text" if layout.time is None and not layout.has_header else "f0-csv"
