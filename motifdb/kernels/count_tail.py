@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from motifdb.kernels.jit import kernel
+
 MAX_POINTS = 4096  # a law that needs more points on the circle has a deviation over about 300
-AGREEMENT = 1e-4
+AGREEMENT = 1e-6
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_n_points(sigma: float, below_mean: float) -> int:
     """Points on the circle to begin with: a power of two that spans the law, 32 at least."""
     wanted = 12.0 * sigma + 8.0 + 2.0 * below_mean
@@ -35,7 +36,7 @@ def first_n_points(sigma: float, below_mean: float) -> int:
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _window(
     log_abs: NDArray[np.float64], phase: NDArray[np.float64], stride: int, c: int, log_r: float
 ) -> float:
@@ -73,7 +74,7 @@ def _window(
     return total / n_points
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def log_tail(
     log_abs: NDArray[np.float64], phase: NDArray[np.float64], c: int, log_r: float, log_g: float
 ) -> tuple[float, bool]:
@@ -90,13 +91,14 @@ def log_tail(
     coarse = _window(log_abs, phase, 2, c, log_r)
     if log_r == 0.0:
         fine, coarse = 1.0 - fine, 1.0 - coarse
-    agree = fine > 0.0 and abs(fine - coarse) <= AGREEMENT * fine
+    # far below 1 the tilted tail would be rounding: the radius is then too far from the saddle
+    agree = fine > 1e-6 and abs(fine - coarse) <= AGREEMENT * fine
     if not agree:
         return np.nan, False
     return min(0.0, math.log(fine) + log_g - c * log_r), True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def poisson_binomial_log_tail(
     log_hit: NDArray[np.float64], log_miss: NDArray[np.float64], times: NDArray[np.int64], c: int
 ) -> float:
@@ -157,7 +159,7 @@ def poisson_binomial_log_tail(
     return np.nan
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _tilted_moments(
     log_hit: NDArray[np.float64], log_miss: NDArray[np.float64], times: NDArray[np.int64], s: float
 ) -> tuple[float, float]:
@@ -172,20 +174,19 @@ def _tilted_moments(
     return k1, k2
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _next_saddle(s: float, k1: float, k2: float, c: int, low: float, high: float) -> float:
     """Newton's step for log K'(s) = log c, kept inside the bracket."""
+    step = 20.0 if k1 < c else -20.0
     if k1 > 0.0 and k2 > 0.0:
         step = (math.log(c) - math.log(k1)) * k1 / k2
-    else:
-        step = 20.0 if k1 < c else -20.0
     new = s + max(-20.0, min(20.0, step))
     if new <= low or new >= high:
         new = 0.5 * (low + high) if high < np.inf else s + 20.0
     return new
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def geometric_poisson_log_tail(log_mean: float, overlap: float, c: int) -> float:
     """Return log P(N >= c) of a Poisson number of clumps of geometric size (Polya-Aeppli law).
 
@@ -216,7 +217,7 @@ def geometric_poisson_log_tail(log_mean: float, overlap: float, c: int) -> float
         n += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _log_add(x: float, y: float) -> float:
     """log(exp(x) + exp(y))."""
     if x < y:

@@ -10,24 +10,27 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.kernels.count_tail import poisson_binomial_log_tail
+from motifdb.kernels.jit import kernel
 from motifdb.kernels.markov import MarkovChain, recode, sample
-from motifdb.kernels.pattern_law import EXACT, NONE, SIMULATION, TOLERANCE, _log, chain_arrays
+from motifdb.kernels.pattern_law import EXACT, NONE, SIMULATION, _log, chain_arrays
 
 MAX_KEYS = 1024
+SETTLED = (
+    1e-11  # relative change of a state, beyond common decay, below which longer phrases follow by powers
+)
 MOST_WORK = 2.0e7  # multiply-adds of one pattern, about 20 ms
-N_DRAWS = 999
-SIMULATED_STEPS = 2.0e10  # symbols times pattern symbols that one call may simulate; beyond, p is NaN
+N_DRAWS = (999, 199)  # surrogates, the first number whose cost fits; neither: p is NaN
+SIMULATED_STEPS = 4.0e9  # symbols times pattern symbols that one call may simulate, about 4 s
 
 _I = NDArray[np.int64]
 _F = NDArray[np.float64]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _step(ages: _I, w: _I, a: int, gap: int, out: _I) -> bool:
     """Read symbol a: `ages[j]` is 1 + the symbols read since prefix j + 1 last ended, 0 none live. True: w complete.
 
@@ -49,7 +52,7 @@ def _step(ages: _I, w: _I, a: int, gap: int, out: _I) -> bool:
     return done
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def gap_automaton(w: _I, n: int, gap: int) -> tuple[_I, bool]:
     """Return (n_keys, n) transitions between sets of live prefixes, -1 complete, state 0 empty; and success.
 
@@ -90,7 +93,17 @@ def gap_automaton(w: _I, n: int, gap: int) -> tuple[_I, bool]:
     return to[:n_keys].copy(), True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
+def _all_settled(now: _F, new: _F, lam: float) -> bool:
+    """Whether every state, also the rarest, is multiplied by the same number."""
+    for s in range(now.shape[0]):
+        for c in range(now.shape[1]):
+            if abs(new[s, c] - lam * now[s, c]) > SETTLED * now[s, c]:
+                return False
+    return True
+
+
+@kernel
 def gapped_hit_logs(
     to: _I, k: int, law: _F, stacked: _F, starts: _I, lengths: _I, budget: float
 ) -> tuple[_F, _F, bool]:
@@ -131,7 +144,7 @@ def gapped_hit_logs(
                 log_hit[at:], log_miss[at:] = 0.0, _log(total)
                 return log_hit, log_miss, True
             lam = later / total
-            if np.abs(new - lam * now).sum() <= 1e-3 * TOLERANCE * total and lam > 0.0 and inflow > 0.0:
+            if lam > 0.0 and inflow > 0.0 and _all_settled(now, new, lam):
                 rate = inflow / total
                 for i in range(at, lengths.size):
                     n_steps = lengths[i] - t
@@ -146,7 +159,7 @@ def gapped_hit_logs(
         t += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_phrases(codes: _I, offsets: _I, w: _I, gap: int) -> int:
     """Count phrases that hold w with at most `gap` symbols between neighbours (gap < 0: any number)."""
     m = w.size
@@ -169,7 +182,7 @@ def count_phrases(codes: _I, offsets: _I, w: _I, gap: int) -> int:
     return n_hit
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _simulate(draws: _I, offsets: _I, codes: _I, pattern_offsets: _I, chosen: _I, gap: int) -> _I:
     """Phrases hit of each chosen pattern in one surrogate."""
     out = np.empty(chosen.size, np.int64)
@@ -179,7 +192,7 @@ def _simulate(draws: _I, offsets: _I, codes: _I, pattern_offsets: _I, chosen: _I
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _exact(
     codes: _I,
     pattern_offsets: _I,
@@ -231,20 +244,19 @@ def assess_gapped(
         codes, pattern_offsets, observed, gap, k, law, stacked, starts, lengths, times
     )
     left = np.flatnonzero(method == NONE).astype(np.int64)
-    if (
-        left.size == 0
-        or float(offsets[-1]) * np.diff(pattern_offsets)[left].sum() * N_DRAWS > SIMULATED_STEPS
-    ):
+    cost = float(offsets[-1]) * float(np.diff(pattern_offsets)[left].sum())
+    n_draws = next((n for n in N_DRAWS if n * cost <= SIMULATED_STEPS), 0)
+    if left.size == 0 or n_draws == 0:
         return expected, log_p, method
     rng = np.random.default_rng(seed)
     at_least = np.zeros(left.size, np.int64)
     total = np.zeros(left.size, np.int64)
-    for _ in range(N_DRAWS):
+    for _ in range(n_draws):
         draws = recode(sample(chain, offsets, rng), chain.alphabet)
         counts = _simulate(draws, offsets, codes, pattern_offsets, left, gap)
         total += counts
         at_least += counts >= observed[left]
-    expected[left] = total / N_DRAWS
-    log_p[left] = np.log((1 + at_least) / (1 + N_DRAWS))
+    expected[left] = total / n_draws
+    log_p[left] = np.log((1 + at_least) / (1 + n_draws))
     method[left] = SIMULATION
     return expected, log_p, method

@@ -26,11 +26,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
+from motifdb.kernels.jit import kernel
 
 # A table of laws has A**(k+1) cells; an order that needs more is not considered (A = 24: order 3 still is).
 MAX_LAW_CELLS = 1 << 22
@@ -66,7 +66,7 @@ class MarkovChain:
         return int(self.n_symbols**self.order)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count(
     codes: NDArray[np.int64], offsets: NDArray[np.int64], order: int, skip: int, n: int
 ) -> NDArray[np.float64]:
@@ -83,7 +83,7 @@ def _count(
     return counts
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _draw(
     cumulative: NDArray[np.float64],
     starts: NDArray[np.int64],
@@ -213,4 +213,5 @@ def sample(chain: MarkovChain, offsets: NDArray[np.int64], rng: np.random.Genera
     cumulative = np.concatenate([law.cumsum(axis=1) for law in chain.laws])
     starts = np.cumsum([0] + [law.shape[0] for law in chain.laws[:-1]]).astype(np.int64)
     drawn = _draw(cumulative, starts, offsets.astype(np.int64), rng.random(size), chain.order, n)
-    return chain.alphabet[drawn]
+    out: NDArray[np.int8] = chain.alphabet[drawn]
+    return out

@@ -21,20 +21,21 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.kernels import count_tail
+from motifdb.kernels.jit import kernel
 from motifdb.kernels.markov import MarkovChain
 
 TOLERANCE = 1e-12
 CHECK_EVERY = 4
-# multiply-adds one evaluation may cost: about 0.2 ms below CHEAP, about 0.1 s at MOST, one core
+# multiply-adds one evaluation may cost: about 0.5 ms below CHEAP, about 20 ms at MOST, one core
 CHEAP_WORK = 2.0e6
-MOST_WORK = 4.0e8
+MOST_WORK = 5.0e7
+LONGEST = 64  # symbols of a pattern of which the count's law is computed; longer ones are bounded by their beginning
 
-EXACT, COMPOUND_POISSON, SIMULATION, NONE = 0, 1, 2, 3
+EXACT, COMPOUND_POISSON, SIMULATION, NONE, BOUND = 0, 1, 2, 3, 4
 
 _I = NDArray[np.int64]
 _F = NDArray[np.float64]
@@ -47,12 +48,12 @@ def chain_arrays(chain: MarkovChain) -> tuple[int, _F, _F, _I]:
     return chain.order, np.ascontiguousarray(chain.laws[-1]), stacked, starts
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _log(x: float) -> float:
     return math.log(x) if x > 0.0 else -np.inf
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def prefix_logs(w: _I, k: int, law: _F, stacked: _F, starts: _I) -> _F:
     """Return (m + 1,) log chances of completing w from each prefix; entry 0 with the start law of lower orders.
 
@@ -74,7 +75,7 @@ def prefix_logs(w: _I, k: int, law: _F, stacked: _F, starts: _I) -> _F:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _automaton(w: _I, n: int) -> _I:
     """Return (m + 1, n) transitions of the matched-prefix automaton, restarting at the longest border after w."""
     m = w.size
@@ -90,7 +91,7 @@ def _automaton(w: _I, n: int) -> _I:
     return to
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _joint(w: _I, k: int, law: _F, log_q: _F, log_r: float) -> tuple[_I, _F, _F, _I]:
     """Build the states of chain and pattern together.
 
@@ -146,7 +147,7 @@ def _joint(w: _I, k: int, law: _F, log_q: _F, log_r: float) -> tuple[_I, _F, _F,
     return to, weight, unscale, np.array([n_contexts + m - k - 1])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _advance(now: _F, new: _F, to: _I, weight: _F) -> None:
     """One step of the automaton for all columns at once (the inner loop runs in vector registers)."""
     new[:] = 0.0
@@ -160,7 +161,7 @@ def _advance(now: _F, new: _F, to: _I, weight: _F) -> None:
                     new[t, q] += p * now[s, q]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _turn(state: _F, re: _F, im: _F) -> None:
     """Multiply one state's columns (real and imaginary parts in two halves) by complex numbers."""
     n = re.size
@@ -170,7 +171,7 @@ def _turn(state: _F, re: _F, im: _F) -> None:
         state[n + q] = x * im[q] + y * re[q]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _totals(now: _F, unscale: _F, out: _F) -> None:
     """Sum over states, scaling undone."""
     out[:] = 0.0
@@ -179,7 +180,7 @@ def _totals(now: _F, unscale: _F, out: _F) -> None:
             out[q] += unscale[s] * now[s, q]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _starting(w: _I, k: int, stacked: _F, starts: _I, n: int, length: int, re: _F, im: _F) -> _F:
     """Return (n**length, 2 columns): the first `length` <= k symbols, z per end of w inside them."""
     m = w.size
@@ -204,7 +205,7 @@ def _starting(w: _I, k: int, stacked: _F, starts: _I, n: int, length: int, re: _
     return now
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def log_pgf(
     w: _I,
     k: int,
@@ -217,6 +218,7 @@ def log_pgf(
     log_r: float,
     re: _F,
     im: _F,
+    overlap: float,
     budget: float,
 ) -> tuple[_F, _F, bool]:
     """Return log modulus and argument of E[z**N] over all phrases at z = r (re + i im), and whether in budget.
@@ -229,6 +231,7 @@ def log_pgf(
     lengths, times : distinct phrase lengths ascending, phrases of each
     log_r : log of the radius that the weights are scaled for
     re, im : (C,) points
+    overlap : chance of an overlapping occurrence, see `overlap_chance`
     budget : multiply-adds that may be spent
     """
     n_contexts, n = law.shape
@@ -237,6 +240,9 @@ def log_pgf(
     total, later = np.zeros(2 * columns), np.zeros(2 * columns)
     at = 0
     r = math.exp(log_r) if m <= k else 1.0
+    # where clumps gain weight with each occurrence (z times overlap above 1), what looks settled may still explode
+    room = 1.0 - np.hypot(re, im).max() * math.exp(min(log_r, 600.0)) * overlap
+    tolerance = TOLERANCE * room if room > 1e-3 else -1.0
     z_re, z_im = re * r, im * r
     while at < lengths.size and lengths[at] < k:  # phrases that end before the first full context
         if lengths[at] >= m:
@@ -274,7 +280,7 @@ def log_pgf(
                 if size > biggest:
                     biggest = size
                     growth = math.hypot(later[q], later[columns + q]) / size
-            if _settled(now, new, total, later, biggest):
+            if _settled(now, new, total, later, tolerance * biggest, biggest):
                 for i in range(at, lengths.size):
                     _extrapolate(total, later, growth, log_scale, lengths[i] - t, times[i], log_abs, phase)
                 return log_abs, phase, True
@@ -287,9 +293,9 @@ def log_pgf(
         t += 1
 
 
-@numba.njit(cache=True, nogil=True)
-def _settled(now: _F, new: _F, total: _F, later: _F, biggest: float) -> bool:
-    """Whether every column is multiplied by a number of its own, within TOLERANCE of the largest column."""
+@kernel
+def _settled(now: _F, new: _F, total: _F, later: _F, most: float, biggest: float) -> bool:
+    """Whether every column is multiplied by a number of its own, leaving at most `most` unexplained."""
     columns = total.size // 2
     for q in range(columns):
         size2 = total[q] ** 2 + total[columns + q] ** 2
@@ -303,12 +309,12 @@ def _settled(now: _F, new: _F, total: _F, later: _F, biggest: float) -> bool:
             x, y = now[s, q], now[s, columns + q]
             residual += abs(new[s, q] - lam_re * x + lam_im * y)
             residual += abs(new[s, columns + q] - lam_re * y - lam_im * x)
-            if residual > TOLERANCE * biggest:
+            if residual > most:
                 return False
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_logs(total: _F, log_scale: float, times: int, log_abs: _F, phase: _F) -> None:
     """Multiply `times` phrases into the running logarithm."""
     columns = log_abs.size
@@ -317,7 +323,7 @@ def _add_logs(total: _F, log_scale: float, times: int, log_abs: _F, phase: _F) -
         phase[q] += times * math.atan2(total[columns + q], total[q])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _extrapolate(
     total: _F, later: _F, growth: float, log_scale: float, n_steps: int, times: int, log_abs: _F, phase: _F
 ) -> None:
@@ -334,7 +340,7 @@ def _extrapolate(
         phase[q] += times * (angle + n_steps * turn)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def hit_logs(
     w: _I, k: int, law: _F, stacked: _F, starts: _I, log_q: _F, lengths: _I, budget: float
 ) -> tuple[_F, _F, bool]:
@@ -418,7 +424,7 @@ def hit_logs(
         t += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def occupancy(k: int, law: _F, stacked: _F, starts: _I, max_length: int, n_kept: int) -> _F:
     """Return cumulative context marginals: row t sums over positions k..t; a last row holds the later increment.
 
@@ -451,16 +457,16 @@ def occupancy(k: int, law: _F, stacked: _F, starts: _I, max_length: int, n_kept:
     return rows[: t + 2].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _occupied(rows: _F, code: int, t: int) -> float:
     """Expected number of positions up to t at which the context is `code`."""
     last = rows.shape[0] - 2
     if t <= last:
-        return rows[t, code]
-    return rows[last, code] + (t - last) * rows[last + 1, code]
+        return float(rows[t, code])
+    return float(rows[last, code] + (t - last) * rows[last + 1, code])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def log_expected(
     w: _I, k: int, law: _F, stacked: _F, starts: _I, log_q: _F, lengths: _I, times: _I, rows: _F
 ) -> float:
@@ -475,7 +481,7 @@ def log_expected(
         for i in range(lengths.size):
             if lengths[i] >= m:
                 total += times[i] * _occupied(rows, code, lengths[i] - m + k)
-        return _log(total) + log_q[k]
+        return float(_log(total) + log_q[k])
     n_suffix = n**m
     early = np.zeros(k + 1)  # expected ends at positions m..t, t < k
     for t in range(m, k):
@@ -490,7 +496,7 @@ def log_expected(
     return _log(total)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def overlap_chance(w: _I, k: int, law: _F) -> float:
     """Return the chance that an occurrence of w, m > k, is followed by one that overlaps it (principal periods [2]_)."""
     m = w.size
@@ -525,7 +531,7 @@ def overlap_chance(w: _I, k: int, law: _F) -> float:
     return min(chance, 0.999999)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _first_saddle(log_mean: float, overlap: float, c: int) -> float:
     """Return log r at which the geometric Poisson law, tilted, has mean c."""
     if overlap <= 0.0:
@@ -535,7 +541,7 @@ def _first_saddle(log_mean: float, overlap: float, c: int) -> float:
     return math.log(z)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def exact_log_tail(
     w: _I,
     k: int,
@@ -549,43 +555,66 @@ def exact_log_tail(
     overlap: float,
     c: int,
     budget: float,
-) -> tuple[float, bool]:
-    """Return log P(N >= c) for the number N of occurrences of w, and whether it was had within the budget."""
+) -> tuple[float, int]:
+    """Return log P(N >= c) for the number N of occurrences of w, and by what: EXACT, BOUND or NONE.
+
+    BOUND: the law is too wide to be inverted within the budget (long trills), and Chernoff's inequality
+    P(N >= c) <= G(r) r**-c is given instead, which errs towards larger p.
+    """
     mean = math.exp(log_mean)
     nudge = 0.05
     ends = np.exp(np.array([-nudge, 0.0, nudge]))
     flat = np.zeros(3)
-    s = max(0.0, _first_saddle(log_mean, overlap, c)) if c > mean else 0.0
+    trial = max(0.0, _first_saddle(log_mean, overlap, c)) if c > mean else 0.0
+    furthest = trial + 1000.0
     low, high = 0.0, np.inf
-    k1, k2, log_g = mean, mean, 0.0
-    for _ in range(60):
-        value, _, done = log_pgf(w, k, law, stacked, starts, log_q, lengths, times, s, ends, flat, budget)
+    s, k2, bound = -1.0, 0.0, np.inf  # the best radius so far: that with the smallest bound
+    for _ in range(100):
+        value, _, done = log_pgf(
+            w, k, law, stacked, starts, log_q, lengths, times, trial, ends, flat, overlap, budget
+        )
         if not done:
-            return np.nan, False
-        k1 = (value[2] - value[0]) / (2.0 * nudge)
-        k2 = max((value[2] - 2.0 * value[1] + value[0]) / nudge**2, 1e-9)
-        log_g = value[1]
-        if c <= mean or abs(k1 - c) <= 0.25 * max(1.0, math.sqrt(k2)):
             break
-        if k1 > c:
-            high = s
+        slope = (value[2] - value[0]) / (2.0 * nudge)
+        curvature = max((value[2] - 2.0 * value[1] + value[0]) / nudge**2, 1e-9)
+        if value[1] - c * trial < bound:
+            s, k2, bound = trial, curvature, value[1] - c * trial
+        if c <= mean or abs(slope - c) <= 0.25 * max(1.0, math.sqrt(curvature)):
+            break
+        if slope > c:
+            high = trial
         else:
-            low = s
-        moved = count_tail._next_saddle(s, k1, k2, c, low, high)
-        if moved > 1e5:
-            return np.nan, False
-        s = moved
+            low = trial
+        trial = count_tail._next_saddle(trial, slope, curvature, c, low, high)
+        if trial > furthest:
+            return np.nan, NONE  # the count is above what phrases of these lengths can hold
+        if high - low < 1e-6:
+            break
+    if s < 0.0:
+        return np.nan, NONE
     n_points = count_tail.first_n_points(math.sqrt(k2), max(0.0, mean - c))
     while n_points <= count_tail.MAX_POINTS:
         angle = 2.0 * math.pi * np.arange(n_points // 2 + 1) / n_points
         log_abs, phase, done = log_pgf(
-            w, k, law, stacked, starts, log_q, lengths, times, s, np.cos(angle), np.sin(angle), budget
+            w,
+            k,
+            law,
+            stacked,
+            starts,
+            log_q,
+            lengths,
+            times,
+            s,
+            np.cos(angle),
+            np.sin(angle),
+            overlap,
+            budget,
         )
         if not done:
-            return np.nan, False
+            break
         log_g = log_abs[0]
         tail, agree = count_tail.log_tail(log_abs - log_g, phase, c, s, log_g)
         if agree:
-            return tail, True
+            return tail, EXACT
         n_points *= 2
-    return np.nan, False
+    return min(0.0, bound), BOUND

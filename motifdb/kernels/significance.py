@@ -15,8 +15,11 @@ compound-poisson
     Contiguous patterns whose automaton would cost too much, provided they are rare (see `is_rare`).
 simulation
     Gapped patterns whose automaton is too large: `gap_law.N_DRAWS` surrogates, p = (1 + b) / (1 + n).
+bound
+    Where a contiguous pattern's own law costs too much, an upper bound on p, which can only be too large: the
+    p of its first 64 symbols if it is longer, Chernoff's inequality if the law is too wide to be inverted (long trills).
 none
-    Neither applies; p is NaN, which counts as not significant.
+    None applies; p is NaN, which counts as not significant.
 
 q follows Benjamini and Hochberg [1]_ with m = every distinct pattern of admissible length that occurs at least once,
 *not* the number of mined patterns: those were picked because they are frequent.
@@ -32,18 +35,20 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 from motifdb.kernels import gap_law, pattern_law
 from motifdb.kernels.count_tail import geometric_poisson_log_tail, poisson_binomial_log_tail
+from motifdb.kernels.jit import kernel
 from motifdb.kernels.markov import MarkovChain, check_sequences, fit, recode
 from motifdb.kernels.pattern_law import (
+    BOUND,
     CHEAP_WORK,
     COMPOUND_POISSON,
     EXACT,
+    LONGEST,
     MOST_WORK,
     NONE,
     exact_log_tail,
@@ -53,7 +58,7 @@ from motifdb.kernels.pattern_law import (
     prefix_logs,
 )
 
-METHODS: tuple[str, ...] = ("exact", "compound-poisson", "simulation", "none")
+METHODS: tuple[str, ...] = ("exact", "compound-poisson", "simulation", "none", "bound")
 _LOG10 = math.log(10.0)
 _REACH = 20  # symbols over which a chain is taken to forget, in the test for rareness
 _KEPT_ROWS = 1 << 22  # cells of the table of context marginals
@@ -90,7 +95,7 @@ class Significance:
         return [METHODS[code] for code in self.method]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def is_rare(log_mean: float, count: int, length: int, n_positions: int) -> bool:
     """Whether the compound Poisson law may stand in for the exact one.
 
@@ -101,7 +106,7 @@ def is_rare(log_mean: float, count: int, length: int, n_positions: int) -> bool:
     return math.exp(log_mean) * reach <= 0.01 and count * count * reach <= 0.1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _assess_contiguous(
     codes: NDArray[np.int64],
     pattern_offsets: NDArray[np.int64],
@@ -136,24 +141,32 @@ def _assess_contiguous(
             continue
         if log_mean == -np.inf:
             continue
+        n_positions = (times * np.maximum(lengths - w.size + 1, 0)).sum()
         if by_sequence:
             if known:
-                log_p[i] = poisson_binomial_log_tail(log_hit, log_miss, times, c)
+                log_p[i], method[i] = poisson_binomial_log_tail(log_hit, log_miss, times, c), EXACT
+        elif mean[i] > n_positions * (1.0 - 1e-12) and c <= n_positions:
+            log_p[i], method[i] = 0.0, EXACT  # the chain can write nothing else
         else:
+            whole = w.size
+            if whole > LONGEST:  # w occurs no more often than its beginning does
+                w = w[:LONGEST]
+                log_q = prefix_logs(w, k, law, stacked, starts)
+                log_mean = log_expected(w, k, law, stacked, starts, log_q, lengths, times, rows)
+                n_extra = (LONGEST - k) * law.shape[1]
+                n_steps = LONGEST + 2 * _REACH
             overlap = overlap_chance(w, k, law)
-            n_positions = (times * np.maximum(lengths - w.size + 1, 0)).sum()
             costly = (n_filled + n_extra) * n_steps * 34.0 > CHEAP_WORK
             if costly and w.size > k and is_rare(log_mean, c, w.size, n_positions):
-                log_p[i] = geometric_poisson_log_tail(log_mean, overlap, c)
-                method[i] = COMPOUND_POISSON
-                continue
-            log_p[i], _ = exact_log_tail(
-                w, k, law, stacked, starts, log_q, lengths, times, log_mean, overlap, c, MOST_WORK
-            )
-        if log_p[i] == -np.inf:
-            log_p[i] = np.nan
-        if not np.isnan(log_p[i]):
-            method[i] = EXACT
+                log_p[i], method[i] = geometric_poisson_log_tail(log_mean, overlap, c), COMPOUND_POISSON
+            else:
+                log_p[i], method[i] = exact_log_tail(
+                    w, k, law, stacked, starts, log_q, lengths, times, log_mean, overlap, c, MOST_WORK
+                )
+            if w.size < whole:
+                method[i] = BOUND
+        if np.isnan(log_p[i]) or log_p[i] == -np.inf:
+            log_p[i], method[i] = np.nan, NONE
     return support, mean, log_p, method
 
 

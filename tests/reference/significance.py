@@ -40,7 +40,7 @@ def bic(sequences: Sequence[Sequence[int]], order: int, max_order: int) -> float
     log_likelihood = sum(n * math.log(n / sum(row.values())) for row in counts.values() for n in row.values())
     n = sum(sum(row.values()) for row in counts.values())
     size = len({a for s in sequences for a in s})
-    return -2 * log_likelihood + size**order * (size - 1) * math.log(max(n, 1))
+    return float(-2 * log_likelihood + size**order * (size - 1) * math.log(max(n, 1)))
 
 
 def sequences_of(laws: Laws, alphabet: Sequence[int], length: int) -> Iterable[tuple[tuple[int, ...], float]]:
