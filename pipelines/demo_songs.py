@@ -77,8 +77,9 @@ def compose_motifs(
 ) -> tuple[Motif, ...]:
     """Motifs of 5 to 7 notes and 2 to 4 s whose ups and downs no other motif in `taken` begins with.
 
-    Steps are 4 to 7 semitones, so that they survive vibrato, drift and a quantiser that is blind to minor thirds. `taken` gets the new
-    ones' ups and downs; where so many are taken that 200 tries bring no new one, they may come again.
+    Steps are 4 to 7 semitones, so that they survive vibrato, drift and a quantiser that is blind to minor
+    thirds. `taken` gets the new ones' ups and downs; where so many are taken that 200 tries bring no new one,
+    they may come again.
     """
     motifs: list[Motif] = []
     n_tries = 0
