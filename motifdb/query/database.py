@@ -1,0 +1,259 @@
+"""The Python door to a database: ``motifdb.open("songs.motifdb").sql("select ...")``.
+
+A `Database` reads one snapshot, whatever writers do meanwhile; open it again (or `Database.refreshed`) to see newer
+commits. Answers come as Arrow, and from there as pandas or polars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from html import escape
+from io import StringIO
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from motifdb.errors import MissingExtraError, UsageError
+from motifdb.query import sql as _sql
+from motifdb.query.output import write_result
+from motifdb.query.sql import MEMORY_LIMIT, Parameters, Session
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+    from motifdb.catalog.store import Snapshot
+    from motifdb.query.check import Violation
+    from motifdb.query.fingerprint import Fingerprint
+    from motifdb.query.status import Status
+
+_REPR_ROWS = 20
+
+
+class Result:
+    """The answer of a statement: an Arrow table that shows itself as text or HTML.
+
+    Iterating gives one dict per row. `pyarrow.table(result)`, `polars.DataFrame(result)` and every other reader
+    of the Arrow C stream take it as it is.
+
+    >>> result = Result(pa.table({"contour": ["+1 -2", "+1"], "occurrences": [3, 7]}))
+    >>> print(result)
+    contour  occurrences
+    ───────  ───────────
+    +1 -2              3
+    +1                 7
+    >>> [row["occurrences"] for row in result]
+    [3, 7]
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def arrow(self) -> pa.Table:
+        """As a `pyarrow.Table`."""
+        return self._table
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """As a pandas data frame.
+
+        Raises
+        ------
+        MissingExtraError
+            where pandas is not installed.
+        """
+        try:
+            import pandas as _pandas  # noqa: F401
+        except ImportError:
+            raise MissingExtraError("pandas is not installed; pip install pandas, or use .arrow()") from None
+        return self._table.to_pandas()
+
+    df = to_pandas
+
+    def pl(self) -> polars.DataFrame:
+        """As a polars data frame.
+
+        Raises
+        ------
+        MissingExtraError
+            where polars is not installed.
+        """
+        try:
+            import polars as _polars
+        except ImportError:
+            raise MissingExtraError("polars is not installed; pip install polars, or use .arrow()") from None
+        frame = _polars.from_arrow(self._table)
+        assert isinstance(frame, _polars.DataFrame)
+        return frame
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every row as a dict."""
+        rows: list[dict[str, Any]] = self._table.to_pylist()
+        return rows
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names."""
+        return list(self._table.schema.names)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self._table.to_batches(max_chunksize=10_000):
+            yield from batch.to_pylist()
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __repr__(self) -> str:
+        text = StringIO()
+        write_result(self._table, "table", text, max_rows=_REPR_ROWS, is_color=False)
+        return text.getvalue().rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td>{escape('' if v is None else str(v))}</td>" for v in row.values())
+            + "</tr>"
+            for row in self._table.slice(0, _REPR_ROWS).to_pylist()
+        )
+        more = len(self) - _REPR_ROWS
+        foot = f"<p>{len(self):,} rows, the first {_REPR_ROWS} shown</p>" if more > 0 else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
+
+
+class Database:
+    """A motif database, opened for reading at one commit.
+
+    Parameters
+    ----------
+    path : folder ``NAME.motifdb``; None is ``$MOTIFDB``, else the only ``*.motifdb`` in the working folder
+    at : a commit number or an ISO time; None is the newest commit
+    memory_limit : what a statement may hold before it spills to disk, such as ``"2GB"``
+    threads : threads of a statement; None is one per CPU
+
+    Examples
+    --------
+    >>> import motifdb
+    >>> with motifdb.open("songs.motifdb") as db:  # doctest: +SKIP
+    ...     db.sql("select contour, occurrences from motifs where length >= ?", [3]).to_pandas()
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        at: str | int | None = None,
+        memory_limit: str = MEMORY_LIMIT,
+        threads: int | None = None,
+    ) -> None:
+        from motifdb.catalog.locate import find_database
+        from motifdb.catalog.store import open_snapshot
+
+        self._snapshot: Snapshot = open_snapshot(find_database(None if path is None else str(path)), at)
+        self._memory_limit = memory_limit
+        self._threads = threads
+        self._session: Session | None = None
+        self._is_closed = False
+
+    @property
+    def path(self) -> Path:
+        """The database's folder."""
+        return self._snapshot.path
+
+    @property
+    def commit(self) -> int:
+        """Number of the commit that is read."""
+        return self._snapshot.commit
+
+    @property
+    def created_at(self) -> datetime:
+        """When that commit was made."""
+        return self._snapshot.created_at
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot underneath, for reading tables as Arrow batches."""
+        return self._snapshot
+
+    @property
+    def session(self) -> Session:
+        """The walled DuckDB session, made on first use."""
+        if self._is_closed:
+            raise UsageError(f"the database {self.path} is closed; open it again")
+        if self._session is None:
+            self._session = Session(self._snapshot, memory_limit=self._memory_limit, threads=self._threads)
+        return self._session
+
+    def sql(self, query: str, parameters: Parameters = None) -> Result:
+        """Answer one SELECT, DESCRIBE, SHOW TABLES or EXPLAIN.
+
+        Parameters
+        ----------
+        query : DuckDB SQL over the tables and views of `tables`
+        parameters : values for ``?`` (a sequence) or for ``$name`` (a mapping)
+
+        Raises
+        ------
+        UsageError
+            for anything but a single question, or a mistake in it, with its position.
+        NotFoundError
+            for a table or column that is not there, with the nearest one that is.
+        """
+        return Result(self.session.table(query, parameters))
+
+    def table(self, name: str) -> Result:
+        """A whole table or view."""
+        return self.sql(f"select * from {_sql.relation(name).name}")
+
+    def tables(self) -> Result:
+        """Every table and view: name, what one row is, key."""
+        return Result(_sql.tables())
+
+    def describe(self, name: str) -> Result:
+        """A table's columns: name, type, unit, meaning."""
+        return Result(_sql.describe(name))
+
+    def status(self) -> Status:
+        """Counts, hours, size, last commit, failures."""
+        from motifdb.query.status import status
+
+        return status(self._snapshot)
+
+    def check(self) -> Iterator[Violation]:
+        """Every violation of an invariant, as it is found."""
+        from motifdb.query.check import check
+
+        return check(self._snapshot)
+
+    def fingerprint(self) -> Fingerprint:
+        """Hash of every table, the same for every way that led to the same content."""
+        from motifdb.query.fingerprint import fingerprint
+
+        return fingerprint(self._snapshot)
+
+    def refreshed(self) -> Database:
+        """The same database at its newest commit."""
+        return Database(self.path, memory_limit=self._memory_limit, threads=self._threads)
+
+    def close(self) -> None:
+        """Free what statements hold; closing twice is fine."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self._is_closed = True
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<motifdb {self.path} at commit {self.commit} of {self.created_at:%Y-%m-%d %H:%M:%S}>"

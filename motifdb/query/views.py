@@ -1,0 +1,229 @@
+"""Views that stand on the tables: declared like tables, so that `describe`, comments and docs are made from them.
+
+**Conventions.** A label is a fact about a file, not about a content. Views over labels therefore count distinct
+recordings, and a recording whose files contradict each other about a label (two singers, say) is left out of
+every value of that label; `label_conflicts` lists those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from motifdb.schemas import FILES, MOTIFS, RECORDINGS, Column
+
+STANDARD_LABELS = ("singer", "style", "title", "work", "artist")
+"""Labels that are columns of `files`; every other one is in the map `labels`."""
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """One view: what a row is, its columns with unit and meaning, the tables and views it reads, its SQL."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    needs: tuple[str, ...]
+    sql: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(c.name for c in self.columns)
+
+
+def _nullable(column: Column) -> Column:
+    return Column(column.name, column.type, column.unit, column.meaning, nullable=True)
+
+
+_INPUT = "state = 'input' and recording_id is not null"
+
+TRACKS = ViewSpec(
+    "tracks",
+    "a file that is an input, with its labels and the facts of its recording",
+    (
+        Column("corpus", pa.string(), "-", "name of the corpus"),
+        FILES.column("path"),
+        FILES.column("recording_id"),
+        *(FILES.column(label) for label in STANDARD_LABELS),
+        FILES.column("labels"),
+        _nullable(RECORDINGS.column("kind")),
+        _nullable(RECORDINGS.column("duration_s")),
+        RECORDINGS.column("sample_rate_hz"),
+        RECORDINGS.column("channels"),
+        FILES.column("container"),
+        _nullable(RECORDINGS.column("codec")),
+        RECORDINGS.column("warning"),
+        FILES.column("size_bytes"),
+    ),
+    ("files", "recordings", "corpora"),
+    """
+    select c.name as corpus, f.path, f.recording_id, f.singer, f.style, f.title, f.work, f.artist, f.labels,
+           r.kind, r.duration_s, r.sample_rate_hz, r.channels, f.container, r.codec, r.warning, f.size_bytes
+    from files f left join recordings r using (recording_id) left join corpora c using (corpus_id)
+    where f.state = 'input'
+    """,
+)
+
+RECORDING_LABELS = ViewSpec(
+    "recording_labels",
+    "a value that a recording's files give to a label",
+    (
+        Column("recording_id", pa.string(), "-", "the recording"),
+        Column(
+            "label",
+            pa.string(),
+            "-",
+            "name of the label: singer, style, title, work, artist or a key of files.labels",
+        ),
+        Column("value", pa.string(), "-", "its value"),
+        Column("files", pa.int64(), "-", "files of the recording that say so"),
+        Column(
+            "is_conflict",
+            pa.bool_(),
+            "-",
+            "whether another file of the recording gives the label another value",
+        ),
+    ),
+    ("files",),
+    "select recording_id, label, value, count(*) as files,"
+    " count(*) over (partition by recording_id, label) > 1 as is_conflict from ("
+    + " union all ".join(
+        f"select recording_id, '{name}' as label, {name} as value from files where {_INPUT} and {name} is not null"
+        for name in STANDARD_LABELS
+    )
+    + " union all select recording_id, entry.key, entry.value from"
+    f" (select recording_id, unnest(map_entries(labels)) as entry from files where {_INPUT})"
+    " where entry.value is not null) group by recording_id, label, value",
+)
+
+LABEL_CONFLICTS = ViewSpec(
+    "label_conflicts",
+    "a label about which the files of one recording contradict each other",
+    (
+        Column("recording_id", pa.string(), "-", "the recording"),
+        Column("label", pa.string(), "-", "name of the label"),
+        Column("label_values", pa.list_(pa.string()), "-", "the values given, sorted"),
+        Column("files", pa.int64(), "-", "files that give one"),
+    ),
+    ("recording_labels",),
+    """
+    select recording_id, label, list_sort(list(value)) as label_values, sum(files)::bigint as files
+    from recording_labels where is_conflict group by recording_id, label
+    """,
+)
+
+MOTIF_STATS = ViewSpec(
+    "motif_stats",
+    "a pattern across all recordings, in one mining analysis",
+    (
+        MOTIFS.column("analysis_id"),
+        MOTIFS.column("pattern_id"),
+        MOTIFS.column("contour"),
+        MOTIFS.column("length"),
+        MOTIFS.column("max_gap"),
+        Column("motifs", pa.int64(), "-", "recordings in which it is a motif, that is, frequent enough"),
+        Column("recordings", pa.int64(), "-", "recordings in which it occurs at all"),
+        Column("phrases", pa.int64(), "-", "phrases it occurs in"),
+        Column("occurrences", pa.int64(), "-", "occurrences in all recordings, overlapping ones included"),
+        Column("singers", pa.int64(), "-", "different singers of those recordings"),
+        Column("styles", pa.int64(), "-", "different styles of those recordings"),
+        Column("works", pa.int64(), "-", "different works of those recordings"),
+        Column("artists", pa.int64(), "-", "different artists of those recordings"),
+        Column("duration_median_s", pa.float64(), "s", "median over its motifs of their median duration"),
+        Column("best_log10_p", pa.float64(), "-", "smallest log10_p of its motifs", nullable=True),
+        Column("best_q_value", pa.float64(), "-", "smallest q_value of its motifs", nullable=True),
+        Column("best_surprise_bits", pa.float64(), "bit", "largest surprise of its motifs", nullable=True),
+    ),
+    ("motifs", "pattern_counts", "files"),
+    """
+    with labelled as (
+        select recording_id, """
+    + ", ".join(f"case when count(distinct {n}) = 1 then min({n}) end as {n}" for n in STANDARD_LABELS)
+    + f"""
+        from files where {_INPUT} group by recording_id
+    ), counted as (
+        select analysis_id, pattern_id, count(distinct recording_id) as recordings, sum(phrases)::bigint as phrases,
+               sum(occurrences)::bigint as occurrences, count(distinct singer) as singers,
+               count(distinct style) as styles, count(distinct work) as works, count(distinct artist) as artists
+        from pattern_counts left join labelled using (recording_id)
+        where occurrences > 0 group by analysis_id, pattern_id
+    ), found as (
+        select analysis_id, pattern_id, any_value(contour) as contour, any_value(length) as length,
+               any_value(max_gap) as max_gap, count(*) filter (scope = 'recording') as motifs,
+               median(duration_median_s) as duration_median_s, min(log10_p) as best_log10_p,
+               min(q_value) as best_q_value, max(surprise_bits) as best_surprise_bits
+        from motifs group by analysis_id, pattern_id
+    )
+    select analysis_id, pattern_id, contour, length, max_gap, motifs, coalesce(recordings, 0) as recordings,
+           coalesce(phrases, 0) as phrases, coalesce(occurrences, 0) as occurrences, coalesce(singers, 0) as singers,
+           coalesce(styles, 0) as styles, coalesce(works, 0) as works, coalesce(artists, 0) as artists,
+           duration_median_s, best_log10_p, best_q_value, best_surprise_bits
+    from found left join counted using (analysis_id, pattern_id)
+    """,
+)
+
+MOTIF_BY_LABEL = ViewSpec(
+    "motif_by_label",
+    "a pattern in the recordings of one value of a label (one singer, one style, ...), in one mining analysis",
+    (
+        MOTIFS.column("analysis_id"),
+        MOTIFS.column("pattern_id"),
+        MOTIFS.column("contour"),
+        MOTIFS.column("length"),
+        MOTIFS.column("max_gap"),
+        Column(
+            "label",
+            pa.string(),
+            "-",
+            "name of the label: singer, style, title, work, artist or a key of files.labels",
+        ),
+        Column("value", pa.string(), "-", "its value"),
+        Column(
+            "motifs",
+            pa.int64(),
+            "-",
+            "recordings of that value in which it is a motif, that is, frequent enough",
+        ),
+        Column("recordings", pa.int64(), "-", "recordings of that value in which it occurs at all"),
+        Column(
+            "label_recordings", pa.int64(), "-", "recordings of that value, whether or not it occurs there"
+        ),
+        Column("recording_share", pa.float64(), "-", "recordings / label_recordings"),
+        Column("phrases", pa.int64(), "-", "phrases it occurs in"),
+        Column("occurrences", pa.int64(), "-", "occurrences, overlapping ones included"),
+        Column("best_log10_p", pa.float64(), "-", "smallest log10_p of its motifs there", nullable=True),
+        Column("best_q_value", pa.float64(), "-", "smallest q_value of its motifs there", nullable=True),
+    ),
+    ("motifs", "pattern_counts", "recording_labels"),
+    """
+    with kept as (
+        select analysis_id, pattern_id, any_value(contour) as contour, any_value(length) as length,
+               any_value(max_gap) as max_gap
+        from motifs group by analysis_id, pattern_id
+    ), total as (
+        select label, value, count(*) as label_recordings
+        from recording_labels where not is_conflict group by label, value
+    ), counted as (
+        select analysis_id, pattern_id, label, value, count(*) as recordings, sum(phrases)::bigint as phrases,
+               sum(occurrences)::bigint as occurrences
+        from pattern_counts join recording_labels using (recording_id)
+        where occurrences > 0 and not is_conflict group by analysis_id, pattern_id, label, value
+    ), found as (
+        select analysis_id, pattern_id, label, value, count(*) as motifs, min(log10_p) as best_log10_p,
+               min(q_value) as best_q_value
+        from motifs join recording_labels on motifs.scope_key = recording_labels.recording_id
+        where scope = 'recording' and not is_conflict group by analysis_id, pattern_id, label, value
+    )
+    select analysis_id, pattern_id, contour, length, max_gap, label, value, coalesce(motifs, 0) as motifs,
+           recordings, label_recordings, recordings / label_recordings as recording_share, phrases, occurrences,
+           best_log10_p, best_q_value
+    from counted join total using (label, value) join kept using (analysis_id, pattern_id)
+         left join found using (analysis_id, pattern_id, label, value)
+    """,
+)
+
+VIEWS: dict[str, ViewSpec] = {
+    v.name: v for v in (TRACKS, RECORDING_LABELS, LABEL_CONFLICTS, MOTIF_STATS, MOTIF_BY_LABEL)
+}
