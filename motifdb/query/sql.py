@@ -174,7 +174,8 @@ class Session:
     def _interruptible(self, work: Callable[[], T]) -> T:
         """Do `work` so that Ctrl-C stops it: Python handles signals only between steps of the main thread.
 
-        So the work is done in another thread, and the main thread waits in Python.
+        So the work is done in another thread, and the main thread waits in Python. It looks up every 0.1 s, because
+        other libraries (polars) install handlers after which a signal no longer ends a wait.
         """
         if threading.current_thread() is not threading.main_thread():
             return work()
@@ -182,6 +183,8 @@ class Session:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="motifdb-sql")
         future = self._pool.submit(work)
         try:
+            while not wait([future], timeout=0.1).done:
+                pass
             return future.result()
         except KeyboardInterrupt:
             self._connection.interrupt()
