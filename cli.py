@@ -152,6 +152,7 @@ def ingest(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Fit corpus-wide pitch clusters anew, as a new analysis.")
     ] = False,
+    commit_every: Annotated[int, typer.Option(help="Recordings in one commit at most; a kill loses no more.")] = 512,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
     """Turn folders of singing into motifs: decode, track pitch, quantise, mine, test, store.
@@ -197,6 +198,7 @@ def ingest(
         prune=prune,
         retry_failed=retry_failed,
         refresh=refresh,
+        commit_every=commit_every,
     )
     options.check()
     path, is_new = default_database(db, paths)

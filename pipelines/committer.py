@@ -46,10 +46,12 @@ class Committer:
     ----------
     writer : holds the database's lease
     known : the view of the database that is kept in step with what is committed
+    most_recordings : recordings in one commit
     """
 
-    def __init__(self, writer: Writer, known: Known) -> None:
+    def __init__(self, writer: Writer, known: Known, most_recordings: int = COMMIT_RECORDINGS) -> None:
         self.known = known
+        self.most_recordings = most_recordings
         self.n_commits = 0
         self._writer = writer
         self._last_commit_s = time.monotonic()
@@ -165,7 +167,8 @@ class Committer:
         """Whether enough has gathered for a commit."""
         return (
             self._bytes >= COMMIT_BYTES
-            or len(self._recordings) + len(self._files) >= COMMIT_RECORDINGS
+            or len(self._recordings) >= self.most_recordings
+            or len(self._files) >= 8 * self.most_recordings
             or (self._has_rows() and time.monotonic() - self._last_commit_s >= COMMIT_AFTER_S)
         )
 

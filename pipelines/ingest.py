@@ -26,9 +26,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motifdb.config import Config
+from motifdb.errors import UsageError
 from motifdb.ids import set_hash
 from motifdb.pipelines import analyses as an
-from motifdb.pipelines.committer import Committer
+from motifdb.pipelines.committer import COMMIT_RECORDINGS, Committer
 from motifdb.pipelines.compare import compare_pitch, store_reference
 from motifdb.pipelines.counts import refresh_counts
 from motifdb.pipelines.engine import Engine, InlineEngine, choose_engine
@@ -72,6 +73,7 @@ class Options:
     prune: bool = False
     retry_failed: bool = False
     refresh: bool = False
+    commit_every: int = COMMIT_RECORDINGS
 
     def check(self) -> None:
         """Refuse what cannot be, before a database is made for it.
@@ -83,6 +85,8 @@ class Options:
         """
         from motifdb.pipelines.trackers.registry import tracker_class
 
+        if self.commit_every < 1:
+            raise UsageError(f"--commit-every must be at least 1 recording, got {self.commit_every}")
         discover(self.paths)
         tracker_class(self.config.pitch.tracker).from_mapping(self.config.pitch.parameters)
         Labelling(self.metadata, self.pattern)
@@ -148,7 +152,7 @@ class _Job:
         self.writer = writer
         self.progress = progress
         self.known = Known.of(writer.snapshot)
-        self.committer = Committer(writer, self.known)
+        self.committer = Committer(writer, self.known, options.commit_every)
         self.labelling = Labelling(options.metadata, options.pattern)
         self.plans = self._plans()
         self.reader = Reader(self.committer, self.plans, self.labelling, options.hop)

@@ -88,7 +88,7 @@ class Reader:
                 continue
             items.append(item)
             n_bytes += item.size_bytes
-            if len(items) >= UNIT_ITEMS or n_bytes >= UNIT_BYTES:
+            if len(items) >= min(UNIT_ITEMS, self._committer.most_recordings) or n_bytes >= UNIT_BYTES:
                 yield Unit(tuple(items), until, self._committer.next_commit)
                 items, n_bytes = [], 0
         if items:
