@@ -121,9 +121,7 @@ def run_one(root: Path, name: str, parameters: dict[str, Any], memory_minutes: f
     audio_s = sum(samples.size for samples in audio) / rate
     rss_mb = _peak_mb()
     if memory_minutes:
-        long = np.concatenate(audio)
-        del audio
-        list(tracker.track([_endless(long, rate, memory_minutes * 60)]))
+        list(tracker.track([_endless(audio, rate, memory_minutes * 60)]))
     long_rss_mb = _peak_mb()
     singing = [item for item in items if item.corpus == "annotated_f0"]
     noisy = {
@@ -149,12 +147,18 @@ def run_one(root: Path, name: str, parameters: dict[str, Any], memory_minutes: f
     }
 
 
-def _endless(samples: Any, rate: int, length_s: float) -> Iterator[Any]:
-    """The samples over and over in blocks, until `length_s`."""
+def _endless(recordings: list[Any], rate: int, length_s: float) -> Iterator[Any]:
+    """The recordings one after the other, over and over, in blocks, until `length_s`; nothing is copied."""
     n_block = int(_MEMORY_BLOCK_S * rate)
-    for i in range(int(length_s / _MEMORY_BLOCK_S)):
-        start = i * n_block % max(1, samples.size - n_block)
-        yield samples[start : start + n_block]
+    n_left = int(length_s * rate)
+    while True:
+        for samples in recordings:
+            for start in range(0, samples.size, n_block):
+                block = samples[start : min(start + n_block, start + n_left)]
+                yield block
+                n_left -= block.size
+                if n_left <= 0:
+                    return
 
 
 def _peak_mb() -> float:
