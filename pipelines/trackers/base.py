@@ -32,7 +32,7 @@ class Tracker(abc.ABC):
     name : what it is called in the registry and in configurations
     version : of the stage, raised by hand whenever the same audio gives other numbers; part of analysis ids
     sample_rate_hz : the rate its input must have
-    package : the distribution the work is done by (its version is recorded beside results, never hashed)
+    package : the distribution the work is done by (its version, see `library`, is never hashed)
     module : what that distribution is imported as; None where nothing beyond motifdb's base is needed
     extra : the extra of motifdb that installs it; None for the base
     licence : of that distribution, as an SPDX identifier
