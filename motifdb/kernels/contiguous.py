@@ -12,11 +12,24 @@ at the same places. Only whole sequences that occur once are no nodes and can st
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
 BY_OCCURRENCES, BY_SEQUENCES, BY_GROUPS, ALL = 0, 1, 2, 3
 """Units of support, and of closure; `ALL` is no closure."""
+
+
+class Wanted(NamedTuple):
+    """Which patterns to return: units as above, lengths in symbols."""
+
+    unit: int
+    min_support: int
+    closure: int
+    min_length: int
+    max_length: int
+    max_patterns: int
 
 
 @numba.njit(cache=True, nogil=True)
@@ -105,13 +118,13 @@ def _left_extended(text, order, lcp, n_seq, depth, node_of, count):  # type: ign
 
 
 @numba.njit(cache=True, nogil=True)
-def select(text, order, lcp, sequence_at, sequence_end, tree, links, how):  # type: ignore[no-untyped-def]
+def select(text, order, lcp, sequence_at, sequence_end, tree, links, wanted):  # type: ignore[no-untyped-def]
     """Patterns asked for, in lexicographic order (a prefix first).
 
     Parameters
     ----------
     tree, links : what `repeat_tree` returns
-    how : (support unit, min_support, closure unit, min_length, max_length, max_patterns)
+    wanted : Wanted
 
     Returns
     -------
@@ -120,7 +133,7 @@ def select(text, order, lcp, sequence_at, sequence_end, tree, links, how):  # ty
     """
     lowest, highest, depth, parent_depth, count_s, count_g, left = tree
     best_s, best_g, next_at, first_at, node_of = links
-    unit, least, closure, min_length, max_length, max_patterns = how
+    unit, least, closure, min_length, max_length, max_patterns = wanted
     n_seq = sequence_end.size
     is_closed = np.ones(depth.size, dtype=np.bool_)
     if closure == BY_OCCURRENCES:
@@ -315,4 +328,4 @@ def list_occurrences(found, longest_at, shorter, sequence_at, sequence_end):  # 
                 apart[k] += 1
                 free_from[k] = p + found[k, 2]
             k = shorter[k]
-    return pattern, sequence, first, last, apart
+    return (pattern, sequence, first, last), apart

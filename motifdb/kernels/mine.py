@@ -14,7 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from motifdb.errors import UsageError, nearest
 from motifdb.kernels import contiguous
+from motifdb.kernels.contiguous import Wanted
+from motifdb.kernels.gap_mining import Lists, grow_limited, grow_unlimited, locate, too_many
 from motifdb.kernels.repeats import lcp_array, repeat_tree, suffix_array
+from motifdb.kernels.sequences import NO_LIMIT, Sequences
 
 Support = Literal["occurrences", "sequences", "recordings"]
 Closure = Literal["occurrences", "sequences", "recordings", "none"]
@@ -25,7 +28,8 @@ _UNITS = {
     "recordings": contiguous.BY_GROUPS,
     "none": contiguous.ALL,
 }
-_NO_LIMIT = 2**31 - 1
+_WALK = 16
+"""Occurrences per symbol up to which looking at each one is the faster way to count non-overlapping ones."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class Mined:
         """int8, shape (total length,), the patterns one after the other."""
         offsets = self.pattern_offsets
         where = np.repeat(self.starts - offsets[:-1], self.lengths)
-        return self.text[where + np.arange(offsets[-1])]
+        symbols: NDArray[np.int8] = self.text[where + np.arange(offsets[-1])]
+        return symbols
 
     def pattern(self, k: int) -> NDArray[np.int8]:
         """Symbols of pattern k."""
@@ -95,6 +100,7 @@ def mine(
     max_length: int | None = None,
     closed: Closure | None = None,
     want_occurrences: bool = True,
+    want_counts: bool = True,
     max_patterns: int = 50_000_000,
     max_occurrences: int = 500_000_000,
 ) -> Mined:
@@ -115,10 +121,15 @@ def mine(
     closed : the unit of closure; None takes that of `support`.
 
         - ``"occurrences"`` (max_gap 0 only): maximal repeats; no Px or xP has as many occurrences.
-        - ``"sequences"``, ``"recordings"``: no Px or xP (one symbol more at an end, same gap rule) has equal support.
+        - ``"sequences"``, ``"recordings"``: with a gap limit, no Px or xP (one symbol more at an end, same gap rule) has
+          equal support; at an unlimited gap, no pattern with a symbol more anywhere.
+          With a gap, closure and support have one unit.
         - ``"none"``: every pattern with enough support.
-    want_occurrences : whether to list every occurrence; counts are there in any case
-    max_patterns, max_occurrences : stop with an error before more than these would be returned
+    want_occurrences : whether to list every occurrence
+    want_counts : with a gap and without listing, False leaves out what the search does not need: the counts of occurrences
+        and the support in the other unit are -1 then
+    max_patterns : stop with an error where there are more; with a gap limit frequent ones count, closed or not
+    max_occurrences : stop with an error where there are more to list
 
     Returns
     -------
@@ -131,7 +142,12 @@ def mine(
 
     Notes
     -----
-    Contiguous mining takes linear time and memory in symbols and listed occurrences, whatever the repeats.
+    Contiguous mining takes linear time and memory in symbols and listed occurrences, whatever the repeats. Under a gap the
+    cost follows the number of frequent patterns, which can be exponential: constants and trills at max_gap 1 have
+    that many, and reach a bound.
+
+    The end closures under a gap limit are those of Gap-BIDE (Li, Yang, Li and Wang 2012). Unlimited, a pattern
+    is closed when no super-sequence has equal support (BIDE, Wang and Han 2004), wherever its further symbols stand.
 
     Examples
     --------
@@ -139,105 +155,81 @@ def mine(
     >>> [found.pattern(k).tolist() for k in range(len(found))], found.occurrences.tolist()
     ([[1, 2]], [3])
     """
-    flat, bounds, group_of, n_groups = _database(symbols, offsets, groups)
+    database = Sequences.of(symbols, offsets, groups)
     unit, closure = _units(support, closed, max_gap)
-    if max_gap != 0:
-        raise UsageError(f"only contiguous patterns, max_gap = 0, are mined so far; got {max_gap}")
-    longest = _NO_LIMIT if max_length is None else max_length
     if min_support < 1:
         raise UsageError(f"min_support must be 1 or more, got {min_support}")
     if min_length < 1:
         raise UsageError(f"min_length must be 1 or more symbols, got {min_length}")
+    longest = NO_LIMIT if max_length is None else min(max_length, NO_LIMIT)
     if longest < min_length:
         raise UsageError(f"max_length must be at least min_length = {min_length}, got {max_length}")
-    how = (unit, min_support, closure, min_length, min(longest, _NO_LIMIT), max_patterns)
-    return _mine_contiguous(flat, bounds, group_of, n_groups, how, want_occurrences, max_occurrences)
+    wanted = Wanted(unit, min_support, closure, min_length, longest, max_patterns)
+    most = max_occurrences if want_occurrences else None
+    if max_gap == 0:
+        return _mine_contiguous(database, wanted, most)
+    return _mine_gapped(database, max_gap, wanted, most, want_counts or want_occurrences)
 
 
-def _mine_contiguous(
-    symbols: NDArray[np.int8],
-    offsets: NDArray[np.int64],
-    group_of: NDArray[np.int32],
-    n_groups: int,
-    how: tuple[int, int, int, int, int, int],
-    want_occurrences: bool,
-    max_occurrences: int,
-) -> Mined:
-    text, sequence_at, sequence_end = contiguous.build_text(symbols, offsets)
+def _mine_contiguous(database: Sequences, wanted: Wanted, max_occurrences: int | None) -> Mined:
+    text, sequence_at, sequence_end = contiguous.build_text(database.symbols, database.offsets)
     order = suffix_array(text)
     lcp = lcp_array(text, order)
-    n_distinct = contiguous.count_distinct(order, lcp, sequence_at, sequence_end, how[3], how[4])
-    tree, links = repeat_tree(text, order, lcp, sequence_at, sequence_end, group_of, n_groups)
-    n_patterns, found = contiguous.select(text, order, lcp, sequence_at, sequence_end, tree, links, how)
-    if n_patterns > how[5]:
-        raise UsageError(
-            f"mining found {n_patterns} patterns, more than max_patterns = {how[5]}; raise min_support or max_patterns"
-        )
+    tree, links = repeat_tree(
+        text, order, lcp, sequence_at, sequence_end, database.group_of, database.n_groups
+    )
+    n_patterns, found = contiguous.select(text, order, lcp, sequence_at, sequence_end, tree, links, wanted)
+    if n_patterns > wanted.max_patterns:
+        raise too_many(wanted.max_patterns)
     occurrences = found[:, 1].astype(np.int64) - found[:, 0] + 1
     longest_at, shorter = contiguous.owners(found, order)
     n_occurrences = int(occurrences.sum())
-    empty = np.empty(0, np.int64)
-    listed = (empty, empty, empty, empty)
-    if want_occurrences:
+    lists: Lists = (np.empty(0, np.int64),) * 4
+    if max_occurrences is not None:
         if n_occurrences > max_occurrences:
             raise UsageError(
                 f"the patterns have {n_occurrences} occurrences, more than max_occurrences = {max_occurrences}; "
-                "raise min_length, or mine without listing occurrences"
+                "raise min_length, or leave out listing occurrences"
             )
-        *lists, apart = contiguous.list_occurrences(found, longest_at, shorter, sequence_at, sequence_end)
-        listed = tuple(lists)
-    elif n_occurrences <= 16 * len(text):
+        lists, apart = contiguous.list_occurrences(found, longest_at, shorter, sequence_at, sequence_end)
+    elif n_occurrences <= _WALK * len(text):
         apart = contiguous.count_apart_by_walking(found, longest_at, shorter)
     else:
         apart = contiguous.count_apart_by_jumping(found, shorter, order)
     places = order[found[:, 0]]
-    starts = places.astype(np.int64) - sequence_at[places]  # the text has one 0 more per sequence before
-    lengths, n_sequences, in_groups = (found[:, c].astype(np.int64) for c in (2, 3, 4))
+    lengths, n_sequences, n_groups = (found[:, c].astype(np.int64) for c in (2, 3, 4))
     return Mined(
-        symbols,
-        starts,
+        database.symbols,
+        places.astype(np.int64) - sequence_at[places],  # the text has one 0 more per sequence before
         lengths,
         n_sequences,
-        in_groups,
+        n_groups,
         occurrences,
         apart,
-        *listed,
-        n_distinct=int(n_distinct),
+        *lists,
+        contiguous.count_distinct(
+            order, lcp, sequence_at, sequence_end, wanted.min_length, wanted.max_length
+        ),
     )
 
 
-def _database(
-    symbols: ArrayLike, offsets: ArrayLike, groups: ArrayLike | None
-) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int32], int]:
-    """Check the arrays; recordings numbered from 0."""
-    given = np.asarray(symbols)
-    bounds = np.ascontiguousarray(offsets, dtype=np.int64)
-    if given.ndim != 1 or bounds.ndim != 1:
-        raise UsageError("symbols and offsets must be flat arrays")
-    if given.size and given.dtype.kind not in "iu":
-        raise UsageError(f"symbols must be whole numbers from -127 to 127, got {given.dtype}")
-    if given.size and (given.min() < -127 or given.max() > 127):
-        raise UsageError(f"symbols must lie in -127..127, got {given.min()}..{given.max()}")
-    if bounds.size == 0 or bounds[0] != 0 or bounds[-1] != given.size or np.any(bounds[1:] < bounds[:-1]):
-        raise UsageError(
-            f"offsets do not fit: they must ascend from 0 to the number of symbols, {given.size}"
-        )
-    n_sequences = bounds.size - 1
-    if given.size + n_sequences >= _NO_LIMIT:
-        raise UsageError(
-            "more than 2 147 483 646 symbols and sequences in one call; mine parts of the database"
-        )
-    if groups is None:
-        group_of, n_groups = np.zeros(n_sequences, np.int32), 1
+def _mine_gapped(
+    database: Sequences, max_gap: int | None, wanted: Wanted, max_occurrences: int | None, want_counts: bool
+) -> Mined:
+    if max_gap is None:
+        patterns, bounds, support = grow_unlimited(database, wanted)
     else:
-        labels = np.asarray(groups)
-        if labels.shape != (n_sequences,):
-            raise UsageError(
-                f"groups must name a recording for each of {n_sequences} sequences, got {labels.size}"
-            )
-        names, inverse = np.unique(labels, return_inverse=True)
-        group_of, n_groups = inverse.astype(np.int32), max(1, len(names))
-    return np.ascontiguousarray(given, dtype=np.int8), bounds, group_of, n_groups
+        patterns, bounds, support = grow_limited(database, max_gap, wanted)
+    counts = np.full((len(support), 4), -1, np.int64)
+    counts[:, 0 if wanted.unit == contiguous.BY_SEQUENCES else 1] = support
+    lists: Lists = (np.empty(0, np.int64),) * 4
+    if want_counts:
+        counts, lists = locate(patterns, bounds, database, max_gap, max_occurrences)
+    n_sequences, n_groups, n_windows, n_apart = np.ascontiguousarray(counts.T)
+    lengths = np.diff(bounds)
+    return Mined(
+        patterns, bounds[:-1], lengths, n_sequences, n_groups, n_windows, n_apart, *lists, n_distinct=None
+    )
 
 
 def _units(support: str, closed: str | None, max_gap: int | None) -> tuple[int, int]:
