@@ -102,7 +102,7 @@ def ingest(
         ),
     ] = None,
     tracker: Annotated[
-        str | None, typer.Option(help="Pitch tracker: swift-f0, yin, melodia.", show_default=False)
+        str | None, typer.Option(help="Pitch tracker: yin, swift-f0, melodia.", show_default=False)
     ] = None,
     quantiser: Annotated[str | None, typer.Option(help="epsilon or kmeans.", show_default=False)] = None,
     k: Annotated[

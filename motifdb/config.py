@@ -36,12 +36,12 @@ class PitchConfig:
 
     Attributes
     ----------
-    tracker : name in the tracker registry, such as ``"swift-f0"``, ``"melodia"``, ``"yin"``
+    tracker : name in the tracker registry, such as ``"yin"``, ``"swift-f0"``, ``"melodia"``
     channel : ``"mix"``, ``"left"``, ``"right"`` or a channel number from 1, as text
     parameters : what differs from the tracker's own defaults, by name
     """
 
-    tracker: str = "swift-f0"
+    tracker: str = "yin"
     channel: str = "mix"
     parameters: dict[str, Any] = field(default_factory=dict)
 
