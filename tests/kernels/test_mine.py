@@ -123,7 +123,7 @@ def test_contiguous_equals_definition(
     )
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     sequences=st.one_of(
         st.lists(st.lists(st.sampled_from([-2, 1, 3]), max_size=7), max_size=5),
