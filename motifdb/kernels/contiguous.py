@@ -64,6 +64,16 @@ def build_text(symbols, offsets):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def spell(text, starts, offsets):  # type: ignore[no-untyped-def]
+    """Pieces of the text one after the other: piece k starts at ``starts[k]`` and fills ``offsets[k]:offsets[k + 1]``."""
+    pieces = np.empty(offsets[-1], dtype=text.dtype)
+    for k in range(starts.size):
+        for i in range(offsets[k], offsets[k + 1]):
+            pieces[i] = text[starts[k] + i - offsets[k]]
+    return pieces
+
+
+@numba.njit(cache=True, nogil=True)
 def count_distinct(order, lcp, sequence_at, sequence_end, min_length, max_length):  # type: ignore[no-untyped-def]
     """Number of distinct patterns of min_length to max_length symbols that occur at least once."""
     total = 0

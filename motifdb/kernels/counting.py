@@ -142,7 +142,7 @@ class PatternCounter:
         row = row[sort]
         return PatternCounts(database.group_labels[group[row]], pattern[sort], occurrences[row], phrases[row])
 
-    def locate(self, symbols: ArrayLike, offsets: ArrayLike, *, max_occurrences: int = 500_000_000) -> Lists:
+    def locate(self, symbols: ArrayLike, offsets: ArrayLike, *, max_occurrences: int = 50_000_000) -> Lists:
         """Every occurrence: pattern, sequence, first and last symbol inside it, sorted in this order.
 
         Raises
@@ -152,7 +152,7 @@ class PatternCounter:
         """
         return self._located(Sequences.of(symbols, offsets), max_occurrences)
 
-    def _located(self, database: Sequences, max_occurrences: int = 500_000_000) -> Lists:
+    def _located(self, database: Sequences, max_occurrences: int = 50_000_000) -> Lists:
         if self._max_gap == 0:
             a = self._automaton
             lists, is_complete = _locate(

@@ -28,6 +28,7 @@ _UNITS = {
     "recordings": contiguous.BY_GROUPS,
     "none": contiguous.ALL,
 }
+_MAX_SPELLED = 2**31
 _WALK = 16
 """Occurrences per symbol up to which looking at each one is the faster way to count non-overlapping ones."""
 
@@ -75,10 +76,19 @@ class Mined:
 
     @cached_property
     def patterns(self) -> NDArray[np.int8]:
-        """int8, shape (total length,), the patterns one after the other."""
-        offsets = self.pattern_offsets
-        where = np.repeat(self.starts - offsets[:-1], self.lengths)
-        symbols: NDArray[np.int8] = self.text[where + np.arange(offsets[-1])]
+        """int8, shape (total length,), the patterns one after the other.
+
+        Raises
+        ------
+        UsageError
+            where they take more than 2 GiB.
+        """
+        total = int(self.pattern_offsets[-1])
+        if total > _MAX_SPELLED:
+            raise UsageError(
+                f"the patterns have {total} symbols, too many to write out; take them one by one, or set max_length"
+            )
+        symbols: NDArray[np.int8] = contiguous.spell(self.text, self.starts, self.pattern_offsets)
         return symbols
 
     def pattern(self, k: int) -> NDArray[np.int8]:
@@ -101,8 +111,8 @@ def mine(
     closed: Closure | None = None,
     want_occurrences: bool = True,
     want_counts: bool = True,
-    max_patterns: int = 50_000_000,
-    max_occurrences: int = 500_000_000,
+    max_patterns: int = 20_000_000,
+    max_occurrences: int = 50_000_000,
 ) -> Mined:
     """Find the patterns with enough support, closed ones only unless told otherwise.
 

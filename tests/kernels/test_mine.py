@@ -291,6 +291,10 @@ def test_long_repeats_stay_linear() -> None:
     assert len(found) == n // 2 - 1
     assert found.lengths.max() == n - 2
     assert found.n_distinct == 2 * n - 1
+    with pytest.raises(UsageError, match="too many to write out"):
+        _ = found.patterns
+    with pytest.raises(UsageError, match="max_occurrences"):
+        mine(np.array(trill(n), np.int8), [0, n], min_support=2)
 
 
 @needs_reference("mining")
