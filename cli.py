@@ -152,7 +152,9 @@ def ingest(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Fit corpus-wide pitch clusters anew, as a new analysis.")
     ] = False,
-    commit_every: Annotated[int, typer.Option(help="Recordings in one commit at most; a kill loses no more.")] = 512,
+    commit_every: Annotated[
+        int, typer.Option(help="Recordings in one commit at most; a kill loses no more.")
+    ] = 512,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
     """Turn folders of singing into motifs: decode, track pitch, quantise, mine, test, store.
@@ -517,15 +519,15 @@ def check(
         motifdb check
         motifdb check --fingerprint
     """
+    from motifdb.query.check import check as violations
+
     from motifdb.catalog.locate import find_database
     from motifdb.catalog.store import open_snapshot
-    from motifdb.query.check import check as violations
     from motifdb.query.fingerprint import fingerprint as hashes
 
     snapshot = open_snapshot(find_database(db), at)
     if fingerprint:
-        for name, digest in hashes(snapshot).items():
-            typer.echo(f"{digest}  {name}")
+        typer.echo(str(hashes(snapshot)))
         return
     n_broken = 0
     for violation in violations(snapshot):

@@ -6,58 +6,56 @@ counted for all kept patterns, older ones for new patterns only, and patterns th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Plan
 from motifdb.pipelines.committer import Committer, in_list
-from motifdb.pipelines.stages import PhraseColumns
+from motifdb.pipelines.stages import PhraseColumns, recordings_of
 from motifdb.schemas import COVERAGE, PATTERN_COUNTS
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.catalog.writer import Writer
+    from motifdb.kernels.counting import PatternCounter
 
 ALL = "all"
-"""scope_key of the coverage row that says which recordings and patterns the counts are of."""
+"""scope_key of the coverage row that says which recordings and motifs the counts are of."""
 
 
 def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
     """Bring `pattern_counts` of a plan's mining analysis up to date with its motifs."""
-    counts = plan.counts
-    assert counts is not None and plan.mining is not None and plan.contour is not None
-    recordings = committer.known.covered.get(plan.mining.id, {}).keys()
+    counts, mining, contour = plan.counts, plan.mining, plan.contour
+    assert counts is not None and mining is not None and contour is not None
     snapshot = writer.snapshot
-    stamp = _stamp(snapshot, plan.mining.id, recordings)
+    stamp = _stamp(snapshot, mining.id)
     if committer.known.covered.get(counts.id, {}).get(ALL) == stamp:
         return
-    kept = _kept_patterns(snapshot, plan.mining.id)
-    counted_patterns, counted_recordings, n_before = _counted(snapshot, plan.mining.id)
-    gone = sorted(counted_patterns - kept.keys())
-    new_patterns = sorted(kept.keys() - counted_patterns)
-    old_patterns = sorted(kept.keys() & counted_patterns)
+    kept = _kept_patterns(snapshot, mining.id)
+    counted = snapshot.table("pattern_counts", ["pattern_id", "recording_id"], f"analysis_id = '{mining.id}'")
+    old_patterns = set(pc.unique(counted.column("pattern_id")).to_pylist())
+    old_recordings = set(pc.unique(counted.column("recording_id")).to_pylist())
+    gone = old_patterns - kept.keys()
+    n_rows = counted.num_rows
     if gone:
         committer.replace_rows(
-            "pattern_counts", f"analysis_id = '{plan.mining.id}' and {in_list('pattern_id', gone)}"
+            "pattern_counts", f"analysis_id = '{mining.id}' and {in_list('pattern_id', gone)}"
         )
-        n_before = snapshot.count(
-            "pattern_counts", f"analysis_id = '{plan.mining.id}' and not {in_list('pattern_id', gone)}"
-        )
-    n_rows = n_before
-    everything = new_patterns + old_patterns
-    for phrases in recordings_of(
-        snapshot.batches("contours", None, f"analysis_id = '{plan.contour.id}'", 1024)
-    ):
-        if phrases.recording_id not in recordings:
-            continue
-        names = new_patterns if phrases.recording_id in counted_recordings else everything
-        rows = _count_one(phrases, names, kept, plan)
-        committer.rows("pattern_counts", rows)
-        n_rows += rows.num_rows
+        n_rows -= pc.sum(pc.is_in(counted.column("pattern_id"), pa.array(sorted(gone)))).as_py()
+    everything = _Kept(kept, mining.id, plan.config.mining.max_gap)
+    added = _Kept(
+        {k: v for k, v in kept.items() if k not in old_patterns}, mining.id, plan.config.mining.max_gap
+    )
+    where = f"analysis_id = '{contour.id}'"
+    for phrases in recordings_of(snapshot.batches("contours", None, where, 1024)):
+        if committer.known.is_covered(mining.id, phrases.recording_id):
+            rows = (added if phrases.recording_id in old_recordings else everything).count(phrases)
+            committer.rows("pattern_counts", rows)
+            n_rows += rows.num_rows
     committer.analyses([counts])
     committer.replace_rows("coverage", f"analysis_id = '{counts.id}'")
     done = {
@@ -69,5 +67,60 @@ def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
         "commit": committer.next_commit,
     }
     committer.rows("coverage", COVERAGE.table([done]))
-    committer.known.covered.setdefault(counts.id, {})[ALL] = stamp
+    committer.known.covered[counts.id] = {ALL: stamp}
     committer.flush("kept patterns counted in every recording")
+
+
+class _Kept:
+    """Some kept patterns, ready to be counted."""
+
+    def __init__(self, patterns: dict[str, bytes], mining_id: str, max_gap: int | None) -> None:
+        self._ids = pa.array(patterns.keys(), pa.string())
+        self._mining_id = mining_id
+        self._max_gap = max_gap
+        self._patterns = list(patterns.values())
+        self._counter: PatternCounter | None = None
+
+    def count(self, phrases: PhraseColumns) -> pa.Table:
+        """Rows of `pattern_counts` for one recording: those patterns that occur in it."""
+        from motifdb.kernels.counting import PatternCounter
+
+        if not self._patterns:
+            return PATTERN_COUNTS.empty()
+        if self._counter is None:
+            offsets = np.concatenate([[0], np.cumsum([len(p) for p in self._patterns])]).astype(np.int64)
+            symbols = np.frombuffer(b"".join(self._patterns), np.int8)
+            self._counter = PatternCounter(symbols, offsets, max_gap=self._max_gap)
+        found = self._counter.count(phrases.symbols, phrases.offsets)
+        n = len(found.pattern)
+        return pa.table(
+            [
+                pa.array([self._mining_id] * n, pa.string()),
+                self._ids.take(pa.array(found.pattern)),
+                pa.array([phrases.recording_id] * n, pa.string()),
+                pa.array(found.occurrences),
+                pa.array(found.phrases),
+            ],
+            schema=PATTERN_COUNTS.schema,
+        )
+
+
+def _stamp(snapshot: Snapshot, mining_id: str) -> str:
+    """What the counts would be of: every recording mined, with the number of motifs it has."""
+    done = snapshot.table("coverage", ["scope_key", "n_rows"], f"analysis_id = '{mining_id}'")
+    keys, n_rows = done.column(0).to_pylist(), done.column(1).to_pylist()
+    return hash_text(set_hash(f"{k} {n}" for k, n in zip(keys, n_rows, strict=True)))
+
+
+def _kept_patterns(snapshot: Snapshot, mining_id: str) -> dict[str, bytes]:
+    """Symbols of every pattern that some recording keeps, by id, in order of the ids."""
+    kept: dict[str, bytes] = {}
+    for batch in snapshot.batches("motifs", ["pattern_id", "pattern"], f"analysis_id = '{mining_id}'"):
+        patterns = batch.column("pattern")
+        symbols = patterns.flatten().to_numpy().astype(np.int8).tobytes()
+        ends = np.cumsum(pc.list_value_length(patterns).to_numpy())
+        start = 0
+        for name, end in zip(batch.column("pattern_id").to_pylist(), ends.tolist(), strict=True):
+            kept[name] = symbols[start:end]
+            start = end
+    return dict(sorted(kept.items()))

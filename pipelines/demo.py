@@ -56,7 +56,11 @@ def run_demo(folder: Path, *, say: Callable[[str], object], config: Config | Non
 
     with Database(path) as database:
         say(f"\n3. motifdb top --by singer -n 2 --db {path}")
-        say(_text(lambda out: write_result(top_motifs(database, 2, by="singer").arrow(), "table", out, width=97)))
+        say(
+            _text(
+                lambda out: write_result(top_motifs(database, 2, by="singer").arrow(), "table", out, width=97)
+            )
+        )
         say(f'4. motifdb sql --db {path} "{QUERY}"')
         say(_text(lambda out: write_result(database.sql(QUERY).arrow(), "table", out, width=97)))
         (strongest,) = top_motifs(database, 1)

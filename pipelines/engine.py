@@ -10,7 +10,6 @@ import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -158,7 +157,7 @@ def _worker_died(unit: Unit, error: Exception) -> UnitResult:
 
 def choose_engine(
     name: str, *, workers: int | None, address: str | None, expected_work_s: float
-) -> AbstractContextManager[Engine]:
+) -> InlineEngine | RayEngine:
     """The engine for a job: what was asked for, or (``"auto"``) Ray where the work outweighs its start.
 
     Parameters

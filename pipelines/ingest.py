@@ -22,9 +22,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from motifdb.config import Config
 from motifdb.errors import UsageError
 from motifdb.ids import set_hash
@@ -39,8 +36,9 @@ from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, sniff, suffix_of
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import Labelling
 from motifdb.pipelines.reading import HEAD_BYTES, Reader, failure_row
-from motifdb.pipelines.stages import empty_coverage
+from motifdb.pipelines.stages import empty_coverage, rows_of_recordings
 from motifdb.pipelines.survey import Seen, Survey, survey
+from motifdb.pipelines.trackers.registry import get_tracker, tracker_class
 from motifdb.pipelines.work import STAGES, Failure, Item, Unit, UnitResult
 from motifdb.schemas import COVERAGE
 
@@ -52,7 +50,6 @@ KINDS = ("audio", "f0-text", "f0-csv")
 
 BYTES_PER_AUDIO_S = {".wav": 100_000, ".aif": 100_000, ".aiff": 100_000, ".flac": 40_000}
 COMPRESSED_BYTES_PER_AUDIO_S = 8_000
-AUDIO_S_PER_CPU_S = 50
 F0_BYTES_PER_CPU_S = 10_000_000
 """Rough cost of work on one core, for choosing an engine only."""
 
@@ -83,8 +80,6 @@ class Options:
         UsageError, NotFoundError
             for a path, manifest, tracker or pattern that is not there or cannot be.
         """
-        from motifdb.pipelines.trackers.registry import tracker_class
-
         if self.commit_every < 1:
             raise UsageError(f"--commit-every must be at least 1 recording, got {self.commit_every}")
         discover(self.paths)
@@ -211,7 +206,7 @@ class _Job:
         for plan in self.plans.values():
             if plan.mining is not None and plan.mining.id in self.known.analyses:
                 self.progress.start("counting kept patterns")
-                0 and refresh_counts(self.committer, self.writer, plan)
+                refresh_counts(self.committer, self.writer, plan)
                 report.mining_ids.append(plan.mining.id)
         return self._finished(found)
 
@@ -237,11 +232,12 @@ class _Job:
                 else:
                     todo.append(seen)
         todo.sort(key=lambda seen: seen.key)
+        speed = tracker_class(self.options.config.pitch.tracker).times_real_time
         for seen in todo:
             suffix = suffix_of(seen.found.name)
-            rate = F0_BYTES_PER_CPU_S
+            rate: float = F0_BYTES_PER_CPU_S
             if suffix in AUDIO_SUFFIXES:
-                rate = AUDIO_S_PER_CPU_S * BYTES_PER_AUDIO_S.get(suffix, COMPRESSED_BYTES_PER_AUDIO_S)
+                rate = speed * BYTES_PER_AUDIO_S.get(suffix, COMPRESSED_BYTES_PER_AUDIO_S)
             self.expected_work_s += seen.found.size_bytes / rate
         return todo
 
@@ -272,8 +268,6 @@ class _Job:
         """Say that a tracker is not installed before any work, not once a file."""
         if self.options.until == "files":
             return
-        from motifdb.pipelines.trackers.registry import get_tracker
-
         if any(suffix_of(seen.found.name) in AUDIO_SUFFIXES for seen in todo):
             get_tracker(self.options.config.pitch.tracker, self.options.config.pitch.parameters)
 
@@ -403,7 +397,10 @@ class _Job:
     ) -> Iterator[Unit]:
         """One scan of a table; the rows of a recording were written together, so they come together."""
         items: list[Item] = []
-        for recording_id, rows in stored_recordings(self.writer, table, analysis_id, wanted):
+        where = f"analysis_id = '{analysis_id}'"
+        for recording_id, rows in rows_of_recordings(
+            self.writer.snapshot.batches(table, None, where, 1024), wanted
+        ):
             met.add(recording_id)
             items.append(Item(recording_id, plan.chain, **{table: rows}, size_bytes=rows.nbytes))
             if len(items) >= 64 or sum(i.size_bytes for i in items) >= 4 << 20:
@@ -413,7 +410,7 @@ class _Job:
             yield Unit(tuple(items), self.options.until, self.committer.next_commit)
 
     def _fail_recording(self, recording_id: str, failure: Failure) -> None:
-        for key, row in list(self.known.files.items()):
+        for row in list(self.known.files.values()):
             if row["recording_id"] == recording_id:
                 stored = {name: row[name] for name in ("corpus_id", "path", "size_bytes", "mtime_ns")}
                 failed = stored | {
@@ -464,27 +461,3 @@ class _Job:
         report.n_unmatched_rows, report.n_unmatched_files = self.labelling.unmatched(inputs)
         report.n_commits = self.committer.n_commits
         return report
-
-
-def stored_recordings(
-    writer: Writer, table: str, analysis_id: str, wanted: set[str]
-) -> Iterator[tuple[str, pa.Table]]:
-    """(recording_id, its rows) of an analysis, from one scan in the order of storage."""
-    held: list[pa.RecordBatch] = []
-    current: str | None = None
-    for batch in writer.snapshot.batches(table, None, f"analysis_id = '{analysis_id}'", 1024):
-        ids = batch.column("recording_id")
-        change = pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False).nonzero()[0] + 1
-        edges = [0, *change.tolist(), batch.num_rows]
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
-            if first == last:
-                continue
-            recording_id = ids[first].as_py()
-            if recording_id != current:
-                if current in wanted and held:
-                    yield str(current), pa.Table.from_batches(held)
-                held, current = [], recording_id
-            if recording_id in wanted:
-                held.append(batch.slice(first, last - first))
-    if current in wanted and held:
-        yield str(current), pa.Table.from_batches(held)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import InputError
 from motifdb.ids import ID_BYTES, content_id
+from motifdb.pipelines.compare import read_reference
 from motifdb.pipelines.inputs.discover import read_content, read_head
 from motifdb.pipelines.inputs.f0 import NeedsHop, f0_text
 from motifdb.pipelines.inputs.sniff import Sniffed, sniff
-from motifdb.pipelines.compare import read_reference
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import NO_LABELS
 from motifdb.pipelines.work import Failure, Item, Unit

@@ -8,9 +8,10 @@ recording by recording, so rows of many recordings may come in one table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import wraps
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -86,6 +87,34 @@ def pitch_tracks(pitch: pa.Table) -> Iterator[tuple[str, str, PitchTrack]]:
             rows.column("analysis_id")[0].as_py(),
             PitchTrack(f0_hz, confidence, rows.column("hop_s")[0].as_py(), rows.column("start_s")[0].as_py()),
         )
+
+
+def rows_of_recordings(
+    batches: Iterable[pa.RecordBatch], wanted: Set[str] | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """(recording_id, its rows) from one scan: the rows of a recording were written, and so lie, together.
+
+    Recordings not in `wanted` are passed over; None wants all.
+    """
+    held: list[pa.RecordBatch] = []
+    current: str | None = None
+    for batch in batches:
+        for first, last in _runs(pa.Table.from_batches([batch]), ("recording_id",)):
+            recording_id = batch.column("recording_id")[first].as_py()
+            if recording_id != current:
+                if held:
+                    yield str(current), pa.Table.from_batches(held)
+                held, current = [], recording_id
+            if wanted is None or recording_id in wanted:
+                held.append(batch.slice(first, last - first))
+    if held:
+        yield str(current), pa.Table.from_batches(held)
+
+
+def recordings_of(batches: Iterable[pa.RecordBatch]) -> Iterator[PhraseColumns]:
+    """Each recording's phrases from one scan of `contours` of one analysis."""
+    for _, rows in rows_of_recordings(batches):
+        yield PhraseColumns.of(rows.sort_by("phrase").combine_chunks())
 
 
 @stage(reads=PITCH, writes=(CONTOURS, COVERAGE))
@@ -356,4 +385,4 @@ def _runs(table: pa.Table, keys: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         column = table.column(key).combine_chunks()
         change |= pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
     edges = np.concatenate([[0], np.flatnonzero(change) + 1, [table.num_rows]])
-    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    yield from pairwise(edges.tolist())

@@ -89,8 +89,10 @@ def pitch_of(database: Database, recording_id: str, analysis_id: str) -> PitchCu
     where = f"recording_id = '{recording_id}' and analysis_id = '{analysis_id}'"
     rows = database.snapshot.table("pitch", ["block", "hop_s", "start_s", "f0_hz"], where).sort_by("block")
     f0_hz = np.concatenate([np.asarray(block, np.float32) for block in rows.column("f0_hz").to_pylist()])
-    times_s = float(rows.column("start_s")[0].as_py()) + np.arange(f0_hz.size) * float(rows.column("hop_s")[0].as_py())
-    return PitchCurve(times_s, f0_hz)
+    times_s = float(rows.column("start_s")[0].as_py()) + np.arange(f0_hz.size) * float(
+        rows.column("hop_s")[0].as_py()
+    )
+    return PitchCurve(times_s.astype(np.float64), f0_hz)
 
 
 def draw_motif(database: Database, text: str, path: Path) -> str:
@@ -120,8 +122,12 @@ def draw_motif(database: Database, text: str, path: Path) -> str:
         ]
     )
     recording = pitch_of(database, motif["scope_key"], chain["pitch_id"])
-    where = [row["path"] for row in database.sql(
-        "select min(path) as path from files where recording_id = $key", {"key": motif["scope_key"]})]
+    where = [
+        row["path"]
+        for row in database.sql(
+            "select min(path) as path from files where recording_id = $key", {"key": motif["scope_key"]}
+        )
+    ]
     curves = []
     for start_s, end_s in spans[np.linspace(0, len(spans) - 1, min(len(spans), MOST_DRAWN)).astype(int)]:
         first, last = np.searchsorted(recording.times_s, (start_s, end_s))

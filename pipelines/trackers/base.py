@@ -38,6 +38,7 @@ class Tracker(abc.ABC):
     licence : of that distribution, as an SPDX identifier
     streams_exactly : whether a recording in blocks gives the track of the whole, so that memory stays flat
     devices : kinds of device it can run on
+    times_real_time : its usual speed on one core, decoding included; for choosing an engine only
     """
 
     name: ClassVar[str]
@@ -49,6 +50,7 @@ class Tracker(abc.ABC):
     licence: ClassVar[str] = "Apache-2.0"
     streams_exactly: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    times_real_time: ClassVar[float] = 50.0
     Parameters: ClassVar[type]
 
     def __init__(self, parameters: Any = None) -> None:

@@ -105,6 +105,7 @@ class MelodiaTracker(Tracker):
     package = "essentia"
     module = "essentia"
     extra = "essentia"
+    times_real_time = 40.0
     licence = "AGPL-3.0-only"
     streams_exactly = False
     Parameters = MelodiaParameters

@@ -51,6 +51,7 @@ class SwiftF0Tracker(Tracker):
     sample_rate_hz = 16000
     package = "swift-f0"
     module = "swift_f0"
+    times_real_time = 80.0
     licence = "MIT"
     streams_exactly = True
     Parameters = SwiftF0Parameters

@@ -51,6 +51,7 @@ class YinTracker(Tracker):
 
     name = "yin"
     version = 1
+    times_real_time = 300.0
     sample_rate_hz = 16000
     streams_exactly = True
     Parameters = YinParameters

@@ -13,7 +13,14 @@ from pathlib import Path
 
 def command(corpus: Path, db: Path, *options: str) -> list[str]:
     """The ingest of a corpus of `tests.pipelines.small`, committing every two recordings."""
-    settings = ["--set", "contour.min_piece_s=0", "--set", "mining.min_length=3", "--set", "mining.min_duration_s=0"]
+    settings = [
+        "--set",
+        "contour.min_piece_s=0",
+        "--set",
+        "mining.min_length=3",
+        "--set",
+        "mining.min_duration_s=0",
+    ]
     settings += ["--set", "contour.epsilon_cents=66", "--set", "contour.median_s=0"]
     where = [str(corpus), "--db", str(db), "--metadata", str(corpus / "manifest.csv")]
     return [sys.executable, "-m", "motifdb.cli", "ingest", *where, *settings, "--commit-every", "2", *options]
@@ -22,7 +29,9 @@ def command(corpus: Path, db: Path, *options: str) -> list[str]:
 def run_to_end(line: Sequence[str]) -> tuple[float, float]:
     """Seconds until work began (the first line of progress) and until the end, of a run that must succeed."""
     start = time.monotonic()
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as child:
+    with subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as child:
         assert child.stderr is not None
         first = child.stderr.readline()
         began_s = time.monotonic() - start
@@ -33,7 +42,9 @@ def run_to_end(line: Sequence[str]) -> tuple[float, float]:
 
 def kill_after(line: Sequence[str], delay_s: float) -> bool:
     """Start, wait until work begins and `delay_s` more, kill the whole process group; whether it was still running."""
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as child:
+    with subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as child:
         assert child.stderr is not None
         child.stderr.readline()
         time.sleep(delay_s)

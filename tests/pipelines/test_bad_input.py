@@ -21,7 +21,7 @@ CONFIG = Config(name="bad", pitch=PitchConfig(tracker="yin"), contour=ContourCon
 RATE_HZ = 16_000
 
 
-def wav(samples: np.ndarray, rate_hz: int = RATE_HZ) -> bytes:  # type: ignore[type-arg]
+def wav(samples: np.ndarray, rate_hz: int = RATE_HZ) -> bytes:
     return encoded(samples, rate_hz, "wav")
 
 
@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _float_wav(samples: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _float_wav(samples: np.ndarray) -> bytes:
     import io
 
     import soundfile

@@ -56,7 +56,11 @@ def test_small_work_stays_in_the_process_and_large_goes_to_ray() -> None:
 
 @pytest.mark.parametrize(
     ("name", "workers", "address", "says"),
-    [("inlin", 1, None, "auto, inline or ray"), ("ray", 0, None, "at least 1"), ("inline", 1, "x:1", "ray-address")],
+    [
+        ("inlin", 1, None, "auto, inline or ray"),
+        ("ray", 0, None, "at least 1"),
+        ("inline", 1, "x:1", "ray-address"),
+    ],
 )
 def test_what_cannot_be_is_said(name: str, workers: int, address: str | None, says: str) -> None:
     with pytest.raises(UsageError, match=says):
@@ -67,7 +71,10 @@ def test_what_cannot_be_is_said(name: str, workers: int, address: str | None, sa
 def test_a_killed_worker_costs_a_retry(cluster: None, tmp_path: Path) -> None:
     with RayEngine(2, task=dies_once) as engine:
         results = list(engine.map(iter([unit(str(tmp_path / "one")), unit(str(tmp_path / "two"))])))
-    assert sorted(name for _, r in results for name in r.outcomes) == [str(tmp_path / "one"), str(tmp_path / "two")]
+    assert sorted(name for _, r in results for name in r.outcomes) == [
+        str(tmp_path / "one"),
+        str(tmp_path / "two"),
+    ]
     assert all(failure is None for _, r in results for failure in r.outcomes.values())
 
 
@@ -85,7 +92,14 @@ def test_the_recording_that_kills_workers_is_found(cluster: None) -> None:
 def test_ray_makes_what_the_process_makes(cluster: None, tmp_path: Path) -> None:
     corpus = make_f0_corpus(tmp_path / "corpus")
     run(tmp_path / "a.motifdb", corpus, metadata=corpus / "manifest.csv")
-    run(tmp_path / "b.motifdb", corpus, metadata=corpus / "manifest.csv", engine="ray", workers=2, commit_every=2)
+    run(
+        tmp_path / "b.motifdb",
+        corpus,
+        metadata=corpus / "manifest.csv",
+        engine="ray",
+        workers=2,
+        commit_every=2,
+    )
     assert prints(tmp_path / "a.motifdb") == prints(tmp_path / "b.motifdb")
     assert violations(tmp_path / "b.motifdb") == []
 
@@ -122,7 +136,9 @@ with RayEngine(1) as engine:
 @pytest.mark.ray
 @pytest.mark.skipif(sys.platform != "linux", reason="reads listening sockets from /proc")
 def test_ray_listens_on_loopback_alone() -> None:
-    found = subprocess.run([sys.executable, "-c", _LISTENING], capture_output=True, text=True, timeout=120, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", _LISTENING], capture_output=True, text=True, timeout=120, check=True
+    )
     listening = set(found.stdout.split())
     assert listening, "Ray listens somewhere, so nothing found means nothing was looked at"
     assert listening <= {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
@@ -136,7 +152,10 @@ def test_workers_of_another_node_need_neither_folder(tmp_path: Path) -> None:
     other = tmp_path / "b.motifdb"
     found = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.two_nodes", str(corpus), str(other)],
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert "worked 11 failed 0 engine ray" in found.stdout, found.stderr
     assert prints(other) == prints(tmp_path / "a.motifdb")

@@ -47,7 +47,7 @@ def test_every_input_becomes_motifs(ingested: tuple[Path, Path]) -> None:
     recordings = {r["recording_id"] for r in rows(db, "recordings")}
     assert len(recordings) == 11  # the last track has the bytes of the first
     motifs = rows(db, "motifs")
-    assert {m["scope_key"] for m in motifs} <= recordings and len(motifs) > 100
+    assert {m["scope_key"] for m in motifs} <= recordings and len(motifs) > 50
     assert all(m["occurrences"] >= 3 and m["length"] >= 3 for m in motifs)
     assert violations(db) == []
 
@@ -192,7 +192,7 @@ def test_a_path_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
 def test_pattern_counts_hold_for_every_recording(ingested: tuple[Path, Path]) -> None:
     _, db = ingested
     kept = {m["pattern_id"]: bytes(s & 0xFF for s in m["pattern"]) for m in rows(db, "motifs")}
-    expected = {}
+    expected: dict[tuple[str, str], tuple[int, int]] = {}
     for phrase in rows(db, "contours"):
         text = bytes(s & 0xFF for s in phrase["symbols"])
         for name, pattern in kept.items():

@@ -24,7 +24,9 @@ def test_killed_at_random_moments_and_finished(tmp_path: Path) -> None:
     n_killed = 0
     killed = tmp_path / "killed.motifdb"
     for _ in range(N_KILLS):
-        n_killed += kill_after(command(corpus, killed, "--engine", "inline"), rng.uniform(0, ended_s - began_s))
+        n_killed += kill_after(
+            command(corpus, killed, "--engine", "inline"), rng.uniform(0, ended_s - began_s)
+        )
         if killed.exists():
             assert violations(killed) == []
     run_to_end(command(corpus, killed, "--engine", "inline"))

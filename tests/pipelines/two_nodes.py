@@ -47,7 +47,7 @@ def main() -> None:
 
         ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
 
-        @ray.remote(num_cpus=1)
+        @ray.remote(num_cpus=1)  # type: ignore[untyped-decorator]
         def look() -> str:
             try:
                 return ",".join(os.listdir(corpus))
