@@ -100,7 +100,14 @@ def law_by_steps(
     laws: Laws, alphabet: Sequence[int], lengths: Sequence[int], w: Sequence[int]
 ) -> list[float]:
     """The same law for longer phrases: chances of (last symbols, count), one symbol at a time."""
-    keep = max(len(laws) - 1, len(w) - 1)
+
+    def needed(text: tuple[int, ...]) -> tuple[int, ...]:
+        """Cut to what the future may depend on: a beginning of w, or the order's symbols if these are more."""
+        first = max(0, len(text) - max(len(laws), len(w)) + 1)
+        while len(text) - first > len(laws) - 1 and text[first:] != tuple(w[: len(text) - first]):
+            first += 1
+        return text[first:]
+
     law = [1.0]
     for length in lengths:
         now: dict[tuple[tuple[int, ...], int], float] = {((), 0): 1.0}
@@ -112,7 +119,7 @@ def law_by_steps(
                     if step > 0:
                         text = (*past, a)
                         hit = text[len(text) - len(w) :] == tuple(w) if len(text) >= len(w) else False
-                        new[text[max(0, len(text) - keep) :] if keep else (), n + hit] += step
+                        new[needed(text), n + hit] += step
             now = new
         one = [0.0] * (length + 1)
         for (_, n), p in now.items():
