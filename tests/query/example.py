@@ -6,7 +6,9 @@ one silent; beside them a file that is no input and one that failed. Mined at ga
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import functools
 import statistics
 from itertools import pairwise
 from typing import Any
@@ -33,7 +35,7 @@ SONGS: dict[str, list[list[int]]] = {
 }
 """Phrases of each recording, as symbols."""
 
-CORPUS_ID = ids.hash_text("songs")
+CORPUS_ID = ids.hash_text("corpus", "songs")
 RECORDING = {name: ids.content_id(name.encode()) for name in SONGS}
 PITCH_ID = ids.analysis_id("pitch", 1, parameters(PitchConfig(tracker="f0-file")), None)
 CONTOUR_ID = ids.analysis_id("contour", 1, parameters(CONTOUR), PITCH_ID)
@@ -41,7 +43,12 @@ MINING_ID = {name: ids.analysis_id("mining", 1, parameters(c), CONTOUR_ID) for n
 
 
 def example_rows() -> dict[str, list[dict[str, Any]]]:
-    """Every table's rows."""
+    """Every table's rows; the caller may change them."""
+    return copy.deepcopy(_rows())
+
+
+@functools.cache
+def _rows() -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     rows["corpora"] = [{"corpus_id": CORPUS_ID, "name": "songs", "root_uri": "/somewhere/songs"}]
     _add_files(rows)
@@ -242,7 +249,7 @@ def _add_motif(
         "length": len(pattern), "max_gap": config.max_gap, "support_sequences": len(found), "support_recordings": 1,
         "occurrences": sum(len(s) for _, s in found),
         "occurrences_nonoverlapping": sum(nonoverlapping(s) for _, s in found),
-        "duration_median_s": statistics.median(durations), "duration_min_s": min(durations),
+        "duration_median_s": statistics.median_low(durations), "duration_min_s": min(durations),
         "duration_max_s": max(durations), "expected_support": 1.0, "expected_occurrences": 1.5,
         "log10_p": -float(len(pattern)), "q_value": 0.01, "surprise_bits": len(pattern) * 3.3219, "p_method": "exact",
         "stability": None,
