@@ -28,15 +28,15 @@ MODES: dict[str, tuple[int, ...]] = {
 
 VOICES: dict[str, Voice] = {
     "soprano": Voice(
-        277.0, 1.16, vibrato_hz=5.8, vibrato_cents=25.0, portamento_s=0.07, breath=0.02, tilt=1.4
+        277.0, 1.16, vibrato_hz=5.8, vibrato_cents=22.0, portamento_s=0.07, breath=0.02, tilt=1.4
     ),
-    "alto": Voice(208.0, 1.10, vibrato_hz=5.4, vibrato_cents=24.0, portamento_s=0.09, breath=0.04, tilt=1.3),
-    "tenor": Voice(156.0, 1.00, vibrato_hz=5.6, vibrato_cents=25.0, portamento_s=0.08, breath=0.03, tilt=1.2),
-    "bass": Voice(110.0, 0.92, vibrato_hz=5.3, vibrato_cents=22.0, portamento_s=0.10, breath=0.05, tilt=1.1),
+    "alto": Voice(208.0, 1.10, vibrato_hz=5.4, vibrato_cents=20.0, portamento_s=0.09, breath=0.04, tilt=1.3),
+    "tenor": Voice(156.0, 1.00, vibrato_hz=5.6, vibrato_cents=21.0, portamento_s=0.08, breath=0.03, tilt=1.2),
+    "bass": Voice(110.0, 0.92, vibrato_hz=5.1, vibrato_cents=18.0, portamento_s=0.10, breath=0.05, tilt=1.1),
 }
 """The four kinds of voice; a fifth singer is a second soprano, and so on."""
 
-_RHYTHM_S = (0.48, 0.56, 0.66)
+_RHYTHM_S = (0.36, 0.44, 0.54, 0.66)
 _LOWEST, _HIGHEST = -4, 12  # semitones from the tonic that every voice keeps to
 _MORDENT_S = 0.09
 _CONSONANT_S = 0.08  # well under the rest that ends a phrase

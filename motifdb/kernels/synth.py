@@ -144,23 +144,26 @@ def sing(
     if n_samples == 0 or not runs:
         return np.zeros(n_samples, dtype=np.float32)
 
-    loudness = np.zeros(f0_hz.size)
-    vowel_of_frame = np.zeros(f0_hz.size, dtype=np.int64)
-    for i, (start, stop) in enumerate(runs):
-        loudness[start:stop] = rng.uniform(0.75, 1.0)
-        vowel_of_frame[start:] = i % len(vowels)
+    run_of_frame = np.zeros(f0_hz.size, dtype=np.int64)  # rests belong to the run before them
+    for i, (start, _) in enumerate(runs):
+        run_of_frame[start:] = i
     # Fades lie inside the voiced frames, so that silence is where f0 is 0.
-    fade = _smooth((f0_hz > 0).astype(np.float64), 0.06)
-    loudness *= np.clip(2.0 * fade - 1.0, 0.0, 1.0)
+    fade = np.clip(2.0 * _smooth((f0_hz > 0).astype(np.float64), 0.06) - 1.0, 0.0, 1.0)
 
     frame_of_sample = np.arange(n_samples) / (CONTROL_HOP_S * sample_rate_hz)
     held_hz = _held(f0_hz)
     hz = np.exp2(np.interp(frame_of_sample, np.arange(f0_hz.size), np.log2(held_hz)))
-    envelope = np.interp(frame_of_sample, np.arange(f0_hz.size), loudness)
+    envelope = np.interp(frame_of_sample, np.arange(f0_hz.size), fade)
     n_harmonics = max(1, int(min(_HIGHEST_HARMONIC_HZ, 0.45 * sample_rate_hz) / held_hz.max()))
     tone = _harmonics(2 * np.pi * np.cumsum(hz) / sample_rate_hz, n_harmonics, voice.tilt) * envelope
-    breath = rng.standard_normal(n_samples) * (0.7 * envelope + 0.3 * envelope.max()) * voice.breath
+    breath = rng.standard_normal(n_samples) * (0.7 * envelope + 0.3) * voice.breath
+    vowel_of_frame = run_of_frame % len(vowels)
     sound = _formants(tone + breath * tone.std(), vowels, vowel_of_frame, sample_rate_hz, voice)
+    # A singer makes up for weak vowels and low notes: every run is as loud as it was meant to be.
+    run_of_sample = run_of_frame[frame_of_sample.astype(np.int64)]
+    weight = np.bincount(run_of_sample, envelope**2, len(runs))
+    power = np.bincount(run_of_sample, (sound * envelope) ** 2, len(runs)) / np.maximum(weight, 1e-9)
+    sound = sound * (rng.uniform(0.8, 1.0, len(runs)) / np.sqrt(np.maximum(power, 1e-12)))[run_of_sample]
     out: NDArray[np.float32] = (0.8 * sound / np.abs(sound).max()).astype(np.float32)
     return out
 
