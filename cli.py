@@ -466,7 +466,7 @@ def plot(
 
 
 @app.command(rich_help_panel="Care for the database")
-def status(db: Db = None, at: At = None, format_: OutFormat = Format.table) -> None:
+def status(db: Db = None, at: At = None) -> None:
     """Say what is in the database: counts, hours, size, last commit, failures, analyses.
 
     Example:
@@ -477,11 +477,7 @@ def status(db: Db = None, at: At = None, format_: OutFormat = Format.table) -> N
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        found = database.status()
-        if format_ is Format.table:
-            typer.echo(found.text())
-        else:
-            _write(found.table(), format_, None)
+        typer.echo(str(database.status()))
 
 
 @app.command(rich_help_panel="Care for the database")
@@ -519,10 +515,9 @@ def check(
         motifdb check
         motifdb check --fingerprint
     """
-    from motifdb.query.check import check as violations
-
     from motifdb.catalog.locate import find_database
     from motifdb.catalog.store import open_snapshot
+    from motifdb.query.check import check as violations
     from motifdb.query.fingerprint import fingerprint as hashes
 
     snapshot = open_snapshot(find_database(db), at)

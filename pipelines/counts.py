@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Plan
 from motifdb.pipelines.committer import Committer, in_list
-from motifdb.pipelines.stages import PhraseColumns, recordings_of
+from motifdb.pipelines.motif_rows import PhraseColumns
+from motifdb.pipelines.stages import recordings_of
 from motifdb.schemas import COVERAGE, PATTERN_COUNTS
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, sniff, suffix_of
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import Labelling
 from motifdb.pipelines.reading import HEAD_BYTES, Reader, failure_row
-from motifdb.pipelines.stages import empty_coverage, rows_of_recordings
+from motifdb.pipelines.stages import coverage_row, rows_of_recordings
 from motifdb.pipelines.survey import Seen, Survey, survey
 from motifdb.pipelines.trackers.registry import get_tracker, tracker_class
 from motifdb.pipelines.work import STAGES, Failure, Item, Unit, UnitResult
@@ -286,8 +286,9 @@ class _Job:
             )
             if not isinstance(chosen, InlineEngine):
                 self.progress.note("starting Ray")
-            self._engine = self.stack.enter_context(chosen)
-            self.report.engine, self.report.workers = self._engine.name, self._engine.workers
+            self.stack.enter_context(chosen)
+            self._engine = chosen
+            self.report.engine, self.report.workers = chosen.name, chosen.workers
         return self._engine
 
     def _unreadable(self, found: Survey) -> None:
@@ -373,7 +374,7 @@ class _Job:
             self.progress.begin("motifs from stored contours", len(missing), 0)
             met = self._over_stored("contours", plan, plan.contour.id, missing)
             silent = sorted(missing - met)
-            rows = [empty_coverage(plan.mining.id, r, self.committer.next_commit) for r in silent]
+            rows = [coverage_row(plan.mining.id, r, self.committer.next_commit) for r in silent]
             if rows:
                 self.committer.result(UnitResult({"coverage": [COVERAGE.table(rows)]}, dict.fromkeys(silent)))
             self._flush("motifs from stored contours")

@@ -9,18 +9,18 @@ recording by recording, so rows of many recordings may come in one table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import dataclass
 from functools import wraps
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from motifdb.config import ContourConfig, MiningConfig
-from motifdb.ids import motif_id, pattern_id, phrase_id
+from motifdb.ids import phrase_id
+from motifdb.pipelines.arrays import flat, lists
+from motifdb.pipelines.motif_rows import PhraseColumns, mine_recording
 from motifdb.pipelines.records import PitchTrack
 from motifdb.schemas import CONTOURS, COVERAGE, MOTIFS, OCCURRENCES, PITCH, TableSpec
 
@@ -30,8 +30,6 @@ FRAMES_PER_BLOCK = 65_536
 CONTOUR_VERSION = 1
 MINING_VERSION = 1
 """Stage versions: raised when the same parameters give other results, so that ids of analyses differ."""
-
-Result = TypeVar("Result")
 
 
 def stage(
@@ -66,8 +64,8 @@ def pitch_rows(recording_id: str, analysis_id: str, track: PitchTrack) -> pa.Tab
             pa.array(np.arange(n_blocks, dtype=np.int32)),
             pa.array(np.full(n_blocks, track.hop_s)),
             pa.array(track.start_s + starts * track.hop_s),
-            _lists(offsets, np.ascontiguousarray(track.f0_hz, np.float32)),
-            _lists(confidence_offsets, np.ascontiguousarray(track.confidence, np.float32)),
+            lists(offsets, np.ascontiguousarray(track.f0_hz, np.float32)),
+            lists(confidence_offsets, np.ascontiguousarray(track.confidence, np.float32)),
         ],
         schema=PITCH.schema,
     )
@@ -80,8 +78,8 @@ def pitch_tracks(pitch: pa.Table) -> Iterator[tuple[str, str, PitchTrack]]:
     ).combine_chunks()
     for first, last in _runs(pitch, ("recording_id", "analysis_id")):
         rows = pitch.slice(first, last - first)
-        f0_hz = _flat(rows.column("f0_hz"), np.float32)
-        confidence = _flat(rows.column("confidence"), np.float32)
+        f0_hz = flat(rows.column("f0_hz"), np.float32)
+        confidence = flat(rows.column("confidence"), np.float32)
         yield (
             rows.column("recording_id")[0].as_py(),
             rows.column("analysis_id")[0].as_py(),
@@ -135,7 +133,7 @@ def quantise(
     for recording_id, _, track in pitch_tracks(pitch):
         phrases = contours(track.f0_hz, track.confidence, track.hop_s, track.start_s, config)
         n_phrases = len(phrases.symbol_offsets) - 1
-        done.append(_coverage(analysis_id, recording_id, commit, n_phrases))
+        done.append(coverage_row(analysis_id, recording_id, commit, n_phrases))
         if not n_phrases:
             continue
         first = phrases.segment_offsets[:-1]
@@ -149,10 +147,10 @@ def quantise(
                     pa.array(np.arange(n_phrases, dtype=np.int32)),
                     pa.array(phrases.segment_start_s[first]),
                     pa.array(phrases.segment_end_s[last]),
-                    _lists(phrases.symbol_offsets, phrases.symbols),
-                    _lists(phrases.segment_offsets, phrases.segment_start_s),
-                    _lists(phrases.segment_offsets, phrases.segment_end_s),
-                    _lists(phrases.segment_offsets, phrases.segment_cents),
+                    lists(phrases.symbol_offsets, phrases.symbols),
+                    lists(phrases.segment_offsets, phrases.segment_start_s),
+                    lists(phrases.segment_offsets, phrases.segment_end_s),
+                    lists(phrases.segment_offsets, phrases.segment_cents),
                 ],
                 schema=CONTOURS.schema,
             )
@@ -177,175 +175,16 @@ def mine_recordings(
     motifs, occurrences, done = [], [], []
     for first, last in _runs(contours, ("recording_id",)):
         rows = contours.slice(first, last - first)
-        found = _mine_one(PhraseColumns.of(rows), config, vocabulary, analysis_id, commit)
+        found = mine_recording(PhraseColumns.of(rows), config, vocabulary, analysis_id)
         motifs.append(found[0])
         occurrences.append(found[1])
-        done.append(found[2])
+        recording_id = rows.column("recording_id")[0].as_py()
+        done.append(coverage_row(analysis_id, recording_id, commit, found[0].num_rows) | found[2])
     return _joined(MOTIFS, motifs), _joined(OCCURRENCES, occurrences), COVERAGE.table(done)
 
 
-def empty_coverage(analysis_id: str, recording_id: str, commit: int = 0) -> dict[str, object]:
-    """The coverage row of a recording in which there was nothing to find."""
-    return _coverage(analysis_id, recording_id, commit, 0)
-
-
-@dataclass(frozen=True)
-class PhraseColumns:
-    """One recording's phrases as flat arrays.
-
-    `symbols[offsets[i]:offsets[i + 1]]` are phrase i's symbols; its segments start at `offsets[i] + i`,
-    as a phrase has one segment more than symbols.
-    """
-
-    recording_id: str
-    phrase_ids: list[str]
-    symbols: NDArray[np.int8]
-    offsets: NDArray[np.int64]
-    segment_start_s: NDArray[np.float64]
-    segment_end_s: NDArray[np.float64]
-    segment_cents: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, rows: pa.Table) -> PhraseColumns:
-        """From rows of `contours` of one recording, sorted by phrase."""
-        lengths = pc.list_value_length(rows.column("symbols")).to_numpy().astype(np.int64)
-        return cls(
-            rows.column("recording_id")[0].as_py(),
-            rows.column("phrase_id").to_pylist(),
-            _flat(rows.column("symbols"), np.int8),
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            _flat(rows.column("segment_start_s"), np.float64),
-            _flat(rows.column("segment_end_s"), np.float64),
-            _flat(rows.column("segment_cents"), np.float64),
-        )
-
-
-def _mine_one(
-    phrases: PhraseColumns, config: MiningConfig, vocabulary: str, analysis_id: str, commit: int
-) -> tuple[pa.Table, pa.Table, dict[str, object]]:
-    """Mine one recording; the rule on duration comes after the count, so both counts can be told."""
-    from motifdb.kernels.mine import mine
-    from motifdb.kernels.significance import METHODS, assess
-
-    found = mine(
-        phrases.symbols,
-        phrases.offsets,
-        None,
-        max_gap=config.max_gap,
-        min_support=config.min_support,
-        support=config.support,
-        min_length=config.min_length,
-        max_length=config.max_length,
-    )
-    first_segment = (
-        phrases.offsets[found.occurrence_sequence] + found.occurrence_sequence + found.occurrence_first
-    )
-    last_segment = (
-        phrases.offsets[found.occurrence_sequence] + found.occurrence_sequence + found.occurrence_last + 1
-    )
-    start_s = phrases.segment_start_s[first_segment]
-    end_s = phrases.segment_end_s[last_segment]
-    shortest, median, longest = _durations(found.occurrence_pattern, end_s - start_s, found.occurrences)
-    kept = np.flatnonzero(median >= config.min_duration_s)
-    kept_occurrence = np.isin(found.occurrence_pattern, kept)
-
-    each = [found.pattern(i) for i in kept.tolist()]
-    lengths = found.lengths[kept]
-    pattern_offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    patterns = np.concatenate(each) if each else np.empty(0, np.int8)
-    significance = assess(
-        phrases.symbols,
-        phrases.offsets,
-        patterns,
-        pattern_offsets,
-        found.occurrences[kept],
-        found.support_sequences[kept],
-        max_gap=config.max_gap,
-        support=config.support,
-        max_order=config.max_order,
-        n_tested=found.n_distinct if found.n_distinct is not None else len(kept),
-    )
-    pattern_ids = [pattern_id(vocabulary, p.tobytes(), config.max_gap) for p in each]
-    motif_ids = [motif_id(analysis_id, "recording", phrases.recording_id, p) for p in pattern_ids]
-    n = len(kept)
-    motifs = pa.table(
-        [
-            pa.array(motif_ids, pa.string()),
-            pa.array(pattern_ids, pa.string()),
-            pa.array([analysis_id] * n, pa.string()),
-            pa.array(["recording"] * n, pa.string()),
-            pa.array([phrases.recording_id] * n, pa.string()),
-            pa.array([contour_text(p) for p in each], pa.string()),
-            _lists(pattern_offsets, patterns),
-            pa.array(lengths.astype(np.int32)),
-            pa.array([config.max_gap] * n, pa.int32()),
-            pa.array(found.support_sequences[kept]),
-            pa.array(np.ones(n, np.int64)),
-            pa.array(found.occurrences[kept]),
-            pa.array(found.occurrences_nonoverlapping[kept]),
-            pa.array(median[kept]),
-            pa.array(shortest[kept]),
-            pa.array(longest[kept]),
-            _or_null(significance.expected_support),
-            _or_null(significance.expected_occurrences),
-            _or_null(significance.log10_p),
-            _or_null(significance.q_value),
-            _or_null(significance.surprise_bits),
-            pa.array(
-                [None if METHODS[m] == "none" else METHODS[m] for m in significance.method], pa.string()
-            ),
-            pa.nulls(n, pa.float64()),
-        ],
-        schema=MOTIFS.schema,
-    )
-    place = np.zeros(len(found.occurrences), np.int64)
-    place[kept] = np.arange(n)
-    of_motif = place[found.occurrence_pattern[kept_occurrence]]
-    sequence = found.occurrence_sequence[kept_occurrence]
-    occurrences = pa.table(
-        [
-            pa.array(motif_ids, pa.string()).take(pa.array(of_motif)),
-            pa.array(phrases.phrase_ids, pa.string()).take(pa.array(sequence)),
-            pa.array([phrases.recording_id] * len(sequence), pa.string()),
-            pa.array(found.occurrence_first[kept_occurrence].astype(np.int32)),
-            pa.array(found.occurrence_last[kept_occurrence].astype(np.int32)),
-            pa.array(start_s[kept_occurrence]),
-            pa.array(end_s[kept_occurrence]),
-            pa.array(phrases.segment_cents[first_segment[kept_occurrence]]),
-        ],
-        schema=OCCURRENCES.schema,
-    )
-    done = _coverage(analysis_id, phrases.recording_id, commit, n) | {
-        "n_tested": found.n_distinct,
-        "null_order": int(significance.null_order),
-        "n_motifs_any_duration": len(found.occurrences),
-        "n_occurrences_any_duration": len(found.occurrence_pattern),
-    }
-    return motifs, occurrences, done
-
-
-def contour_text(pattern: NDArray[np.int8]) -> str:
-    """A pattern as people write it.
-
-    >>> contour_text(np.array([1, -2, 1], np.int8))
-    '+1 -2 +1'
-    """
-    return " ".join(f"{s:+d}" for s in pattern.tolist())
-
-
-def _durations(
-    of_pattern: NDArray[np.int64], duration_s: NDArray[np.float64], n_each: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Shortest, median (the lower of two middle ones) and longest occurrence of each pattern, shape (n_patterns,)."""
-    order = np.lexsort((duration_s, of_pattern))
-    ordered = duration_s[order]
-    starts = np.concatenate([[0], np.cumsum(n_each)[:-1]]).astype(np.int64) if len(n_each) else n_each
-    if not len(n_each):
-        return (np.empty(0),) * 3
-    return ordered[starts], ordered[starts + (n_each - 1) // 2], ordered[starts + n_each - 1]
-
-
-def _coverage(analysis_id: str, recording_id: str, commit: int, n_rows: int) -> dict[str, object]:
+def coverage_row(analysis_id: str, recording_id: str, commit: int, n_rows: int = 0) -> dict[str, object]:
+    """What an analysis has done with a recording: made so many rows, or found nothing."""
     return {
         "analysis_id": analysis_id,
         "scope_key": recording_id,
@@ -358,22 +197,6 @@ def _coverage(analysis_id: str, recording_id: str, commit: int, n_rows: int) -> 
 
 def _joined(spec: TableSpec, tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables) if tables else spec.empty()
-
-
-def _lists(offsets: NDArray[Any], values: NDArray[Any]) -> pa.ListArray:
-    """A list column over flat values; offsets are those of the values, from 0."""
-    return pa.ListArray.from_arrays(pa.array(np.asarray(offsets, np.int32)), pa.array(values))
-
-
-def _flat(column: pa.ChunkedArray, dtype: type[np.generic]) -> NDArray[Any]:
-    """The values of a list column one after the other."""
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.ascontiguousarray(np.concatenate(parts) if parts else np.empty(0), dtype)
-
-
-def _or_null(values: NDArray[np.float64]) -> pa.Array:
-    """NaN, a kernel's word for unknown, becomes null."""
-    return pa.array(values, pa.float64(), mask=np.isnan(values))
 
 
 def _runs(table: pa.Table, keys: tuple[str, ...]) -> Iterator[tuple[int, int]]:

@@ -25,16 +25,23 @@ def summary(path: Path, options: Options, report: Report) -> str:
             f" ({rate:.2f} h a minute; {report.engine}, {report.workers} worker{'s' * (report.workers != 1)})"
         )
     if report.has_metadata:
-        lines.append(
-            f"labels: {report.n_unmatched_rows:,} manifest rows name no file here,"
-            f" {report.n_unmatched_files:,} inputs are in no row"
-        )
+        lines.append(_labels(report))
     with Database(path) as database:
         if options.until == "motifs" and report.mining_ids:
             lines += _motifs(database, options, report)
+        n_motifs = database.snapshot.count("motifs")
     lines += _failures(report)
-    lines.append(_next(path, options, report))
+    lines.append(_next(path, options, report, n_motifs))
     return "\n".join(line[: WIDTH - 1] + "…" if len(line) > WIDTH else line for line in lines)
+
+
+def _labels(report: Report) -> str:
+    if not (report.n_unmatched_rows or report.n_unmatched_files):
+        return "labels: every row of the manifest names a file, every input has a row"
+    return (
+        f"labels: {report.n_unmatched_rows:,} manifest rows name no file here,"
+        f" {report.n_unmatched_files:,} inputs are in no row"
+    )
 
 
 def _files(path: Path, report: Report) -> str:
@@ -113,7 +120,7 @@ def _one(database: Database, motif: dict[str, object]) -> list[str]:
         .to_pylist()
     )
     shown = " ".join(f"{t:.1f}" for t in times[:6]) + (" ..." if len(times) > 6 else "")
-    p = "" if motif["log10_p"] is None else f"p = 1e{float(str(motif['log10_p'])):.0f}, "
+    p = "" if motif["log10_p"] is None else f"p = {_p_text(float(str(motif['log10_p'])))}, "
     contour = str(motif["contour"])
     contour = contour if len(contour) <= 40 else contour[:39] + "…"
     path = where[0]["path"] if where else "?"
@@ -122,6 +129,10 @@ def _one(database: Database, motif: dict[str, object]) -> list[str]:
         f" {float(str(motif['duration_median_s'])):.1f} s, {p}in {path}",
         f"            at {shown} s",
     ]
+
+
+def _p_text(log10_p: float) -> str:
+    return f"{10**log10_p:.2g}" if log10_p > -2 else f"1e{log10_p:.0f}"
 
 
 def _failures(report: Report) -> list[str]:
@@ -136,7 +147,9 @@ def _failures(report: Report) -> list[str]:
     return lines
 
 
-def _next(path: Path, options: Options, report: Report) -> str:
+def _next(path: Path, options: Options, report: Report, n_motifs: int) -> str:
+    if options.until == "motifs" and not n_motifs and options.config.mining.min_duration_s:
+        return "next: the same with --set mining.min_duration_s=0, to keep motifs of any duration"
     if options.until != "motifs":
         return f"next: motifdb ingest {' '.join(str(p) for p in options.paths)} --db {path}"
     return (

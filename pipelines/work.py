@@ -17,7 +17,7 @@ import pyarrow as pa
 from motifdb.config import Config
 from motifdb.errors import InputError, MotifdbError
 from motifdb.pipelines.records import AudioFacts, PitchTrack
-from motifdb.pipelines.stages import empty_coverage, mine_recordings, pitch_rows, quantise
+from motifdb.pipelines.stages import coverage_row, mine_recordings, pitch_rows, quantise
 from motifdb.schemas import COVERAGE, RECORDINGS
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def pitch_coverage(
 ) -> pa.Table:
     """The coverage row of a recording that has been tracked; ``empty`` where no frame is voiced."""
     state = "done" if (track.f0_hz > 0).any() else "empty"
-    row = empty_coverage(analysis_id, recording_id, commit) | {"state": state, "n_rows": n_rows}
+    row = coverage_row(analysis_id, recording_id, commit) | {"state": state, "n_rows": n_rows}
     return COVERAGE.table([row])
 
 
@@ -207,7 +207,7 @@ def _mine(item: Item, contours: pa.Table, unit: Unit, result: UnitResult) -> Non
     assert chain.mining_id is not None
     if not contours.num_rows:
         result.add(
-            "coverage", COVERAGE.table([empty_coverage(chain.mining_id, item.recording_id, unit.commit)])
+            "coverage", COVERAGE.table([coverage_row(chain.mining_id, item.recording_id, unit.commit)])
         )
         return
     motifs, occurrences, done = mine_recordings(
@@ -231,12 +231,11 @@ def _guard(result: UnitResult, item: Item, stage: str, step: Any) -> None:
 
 def _failure(error: Exception, item: Item, stage: str = "pitch") -> Failure:
     """What `failures` says of an exception; one of ours has its sentence, another is named for what it is."""
+    ids = {"pitch": item.chain.pitch_id, "contours": item.chain.contour_id, "motifs": item.chain.mining_id}
     if isinstance(error, InputError):
-        analysis = None if error.stage in ("discover", "decode") else item.chain.pitch_id
-        return Failure(error.stage, error.kind, error.reason, analysis)
+        return Failure(error.stage, error.kind, error.reason, ids.get(error.stage))
     if isinstance(error, MotifdbError):
         raise error  # a missing extra or a bad option concerns the run, not this file
-    ids = {"pitch": item.chain.pitch_id, "contours": item.chain.contour_id, "motifs": item.chain.mining_id}
     text = " ".join(str(error).split())[:200]
     return Failure(
         stage, "internal", f"stage {stage} stopped with {type(error).__name__}: {text}", ids[stage]
