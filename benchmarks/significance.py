@@ -43,7 +43,9 @@ def read(stem: Path) -> list[Recording]:
     return out
 
 
-def judge(recording: Recording, max_length: int) -> tuple[Significance, int, float]:
+def judge(
+    recording: Recording, max_length: int, given_occurrence: bool = False
+) -> tuple[Significance, int, float]:
     """Mine and assess one recording; also the number of tests and the CPU seconds of the assessment."""
     symbols, offsets = recording
     found = mine(symbols, offsets, min_support=3, max_length=max_length, want_occurrences=False)
@@ -60,6 +62,7 @@ def judge(recording: Recording, max_length: int) -> tuple[Significance, int, flo
         max_gap=0,
         support="occurrences",
         n_tested=found.n_distinct,
+        given_occurrence=given_occurrence,
     )
     return result, found.n_distinct, time.process_time() - start_s
 
@@ -109,6 +112,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="20 databases")
     parser.add_argument("--q", type=float, default=0.05)
     parser.add_argument("--max-length", type=int, default=40)
+    parser.add_argument("--given-occurrence", action="store_true", help="q from P(count >= c | it occurs)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     n_databases = 20 if options.quick else options.databases
@@ -116,7 +120,7 @@ def main() -> None:
     chains = [fit(*r) for r in recordings]
     judge(recordings[0], options.max_length)  # compiles
 
-    real = [judge(r, options.max_length) for r in recordings]
+    real = [judge(r, options.max_length, options.given_occurrence) for r in recordings]
     rng = np.random.default_rng(options.seed)
     called_recordings = called_databases = called_pooled = n_motifs = n_changed = 0
     surrogate_cpu_s = 0.0
@@ -124,7 +128,9 @@ def main() -> None:
         any_called = False
         log_p, n_tested = [], 0
         for chain, (_, offsets) in zip(chains, recordings, strict=True):
-            result, m, cpu_s = judge((sample(chain, offsets, rng), offsets), options.max_length)
+            result, m, cpu_s = judge(
+                (sample(chain, offsets, rng), offsets), options.max_length, options.given_occurrence
+            )
             surrogate_cpu_s += cpu_s
             log_p.append(result.log10_p * math.log(10))
             n_tested += m

@@ -566,7 +566,7 @@ def exact_log_tail(
     ends = np.exp(np.array([-nudge, 0.0, nudge]))
     flat = np.zeros(3)
     trial = max(0.0, _first_saddle(log_mean, overlap, c)) if c > mean else 0.0
-    furthest = trial + 1000.0
+    furthest = trial + 150.0
     low, high = 0.0, np.inf
     s, k2, bound = -1.0, 0.0, np.inf  # the best radius so far: that with the smallest bound
     for _ in range(100):

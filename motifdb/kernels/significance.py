@@ -22,7 +22,9 @@ none
     None applies; p is NaN, which counts as not significant.
 
 q follows Benjamini and Hochberg [1]_ with m = every distinct pattern of admissible length that occurs at least once,
-*not* the number of mined patterns: those were picked because they are frequent.
+*not* the number of mined patterns: those were picked because they are frequent. Occurring is itself a (milder) choice:
+where long patterns are not admitted, many patterns that could have occurred did not and are missing from m. With
+`given_occurrence` p enters q as P(count >= c | count >= 1), which makes up for it exactly.
 
 References
 ----------
@@ -107,6 +109,21 @@ def is_rare(log_mean: float, count: int, length: int, n_positions: int) -> bool:
 
 
 @kernel
+def _log_any(log_hit: NDArray[np.float64], log_miss: NDArray[np.float64], times: NDArray[np.int64]) -> float:
+    """Log chance that at least one phrase holds the pattern."""
+    top = log_hit.max()
+    if top == -np.inf:
+        return 0.0
+    log_mean = top + math.log((times * np.exp(log_hit - top)).sum())
+    if log_mean < -18.0:  # then the mean is the chance, to rounding
+        return float(log_mean)
+    missed = 0.0
+    for i in range(times.size):
+        missed += times[i] * log_miss[i]
+    return float(math.log(-math.expm1(missed)))
+
+
+@kernel
 def _assess_contiguous(
     codes: NDArray[np.int64],
     pattern_offsets: NDArray[np.int64],
@@ -119,10 +136,13 @@ def _assess_contiguous(
     lengths: NDArray[np.int64],
     times: NDArray[np.int64],
     rows: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
-    """Expected support, expected occurrences, log p, method of every pattern, each for itself."""
+) -> tuple[
+    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]
+]:
+    """Expected support, expected occurrences, log P(occurs at all), log p, method of every pattern, each for itself."""
     n = pattern_offsets.size - 1
     support, mean, log_p = np.full(n, np.nan), np.zeros(n), np.full(n, np.nan)
+    log_any = np.zeros(n)  # 0, chance 1, where unknown
     method = np.full(n, NONE, np.int8)
     n_filled = (law > 0.0).sum()
     for i in range(n):
@@ -136,6 +156,7 @@ def _assess_contiguous(
         log_hit, log_miss, known = hit_logs(w, k, law, stacked, starts, log_q, lengths, MOST_WORK)
         if known:
             support[i] = (times * np.exp(log_hit)).sum()
+            log_any[i] = _log_any(log_hit, log_miss, times)
         if c <= 0:
             log_p[i], method[i] = 0.0, EXACT
             continue
@@ -167,7 +188,7 @@ def _assess_contiguous(
                 method[i] = BOUND
         if np.isnan(log_p[i]) or log_p[i] == -np.inf:
             log_p[i], method[i] = np.nan, NONE
-    return support, mean, log_p, method
+    return support, mean, log_any, log_p, method
 
 
 def benjamini_hochberg(log_p: NDArray[np.float64], n_tested: int) -> NDArray[np.float64]:
@@ -236,6 +257,7 @@ def assess(
     n_tested: int,
     seed: int = 0,
     chain: MarkovChain | None = None,
+    given_occurrence: bool = False,
 ) -> Significance:
     """Give every pattern its expectation, p, q and surprise under a Markov chain fitted on the same sequences.
 
@@ -252,6 +274,9 @@ def assess(
     n_tested : m of the correction, every distinct pattern of admissible length that occurs at least once
     seed : of the simulation, where one is needed
     chain : a null model fitted elsewhere, over the same alphabet or a larger one
+    given_occurrence : divide p by the chance that the pattern occurs at all before it enters q (not in `log10_p`).
+        `n_tested` counts patterns because they occur; only with this is q safe whatever the longest admissible length.
+        Contiguous patterns only.
 
     Raises
     ------
@@ -272,6 +297,8 @@ def assess(
     """
     check_sequences(symbols, offsets)
     _check(patterns, pattern_offsets, occurrences, support_sequences, n_tested, max_gap, support)
+    if given_occurrence and max_gap != 0:
+        raise UsageError("given_occurrence is for contiguous patterns; leave it out or set max_gap to 0")
     if chain is None:
         chain = fit(symbols, offsets, max_order=max_order)
     codes = recode(patterns, chain.alphabet)
@@ -291,7 +318,7 @@ def assess(
             k, law, stacked, starts, int(lengths[-1]), max(64, _KEPT_ROWS // law.shape[0])
         )
         observed = occurrences if support == "occurrences" else support_sequences
-        expected_support, expected, log_p, method = _assess_contiguous(
+        expected_support, expected, log_any, log_p, method = _assess_contiguous(
             codes,
             pattern_offsets,
             observed,
@@ -305,7 +332,7 @@ def assess(
             rows,
         )
     else:
-        expected = np.full(n, np.nan)
+        expected, log_any = np.full(n, np.nan), np.zeros(n)
         expected_support, log_p, method = gap_law.assess_gapped(
             codes, pattern_offsets, support_sequences, max_gap, chain, offsets, lengths, times, seed
         )
@@ -315,6 +342,6 @@ def assess(
         expected_occurrences=expected,
         log10_p=log_p / _LOG10,
         method=method,
-        q_value=benjamini_hochberg(log_p, n_tested),
+        q_value=benjamini_hochberg(np.minimum(log_p - log_any, 0.0) if given_occurrence else log_p, n_tested),
         surprise_bits=-log_p / math.log(2.0) + 0.0,
     )

@@ -56,7 +56,9 @@ def test_the_law_equals_enumeration(
         found = ask(scope, pattern, count, chain=chain)
         expected = plain.tail(law, count)
         if expected == 0:
-            assert math.isnan(found.log10_p[0]) and found.method_names == ["none"]
+            assert math.isnan(found.log10_p[0]) or (
+                found.method_names == ["bound"] and found.log10_p[0] < -30
+            )
         else:
             assert 10 ** found.log10_p[0] == pytest.approx(expected, rel=1e-9, abs=1e-12)
             assert found.method_names == ["exact"]
@@ -346,6 +348,7 @@ def test_a_planted_motif_is_called_and_noise_is_not() -> None:
             max_gap=0,
             support="occurrences",
             n_tested=m,
+            given_occurrence=True,  # without it about 19 % of families of such short patterns have a false call
         )
         n_false += bool((found.q_value < 0.05).any())
     # at a true rate of 5 %, more than 6 of 40 would come once in 300 times
@@ -393,6 +396,11 @@ def test_no_patterns_no_sequences() -> None:
         ([1], {"support": "recordings"}, "must be 'occurrences' or 'sequences'"),
         ([1], {"max_gap": -1}, "max_gap must be 0 or more"),
         ([1], {"max_gap": 2}, "contiguous patterns only"),
+        (
+            [1],
+            {"max_gap": 2, "support": "sequences", "given_occurrence": True},
+            "given_occurrence is for contiguous",
+        ),
     ],
 )
 def test_what_cannot_be_is_said(pattern: list[int], options: dict[str, Any], says: str) -> None:
