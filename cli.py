@@ -202,12 +202,12 @@ def ingest(
         refresh=refresh,
         commit_every=commit_every,
     )
-    options.check()
+    labelling = options.check()
     path, is_new = default_database(db, paths)
     if is_new:
         create(path)
     with open_writer(path) as writer:
-        report = run(options, writer, Quiet() if quiet else Lines())
+        report = run(options, writer, Quiet() if quiet else Lines(), labelling)
     if not quiet:
         typer.echo(summary(path, options, report))
     if report.n_failed:

@@ -75,7 +75,7 @@ class Song:
 def compose_motifs(
     singer: str, n_motifs: int, taken: set[str], rng: np.random.Generator
 ) -> tuple[Motif, ...]:
-    """Motifs of 5 to 7 notes and 2 to 4 s whose ups and downs no other motif in `taken` begins with.
+    """Motifs of 5 to 7 notes and 2.5 to 4 s whose ups and downs no other motif in `taken` begins with.
 
     Steps are 4 to 7 semitones, so that they survive vibrato, drift and a quantiser that is blind to minor
     thirds. `taken` gets the new ones' ups and downs; where so many are taken that 200 tries bring no new one,
@@ -91,7 +91,7 @@ def compose_motifs(
         shape = "".join("+" if s > 0 else "-" for s in steps)
         durations_s = rng.choice(_RHYTHM_S, n_notes)
         is_new = n_tries > 200 or not any(shape.startswith(t) or t.startswith(shape) for t in taken)
-        if np.ptp(semitones) <= 12 and len(set(shape)) == 2 and is_new and 2.0 <= durations_s.sum() <= 4.0:
+        if np.ptp(semitones) <= 12 and len(set(shape)) == 2 and is_new and 2.5 <= durations_s.sum() <= 4.0:
             taken.add(shape)
             n_tries = 0
             name = f"{singer}-motif-{len(motifs) + 1}"

@@ -72,8 +72,8 @@ class Options:
     refresh: bool = False
     commit_every: int = COMMIT_RECORDINGS
 
-    def check(self) -> None:
-        """Refuse what cannot be, before a database is made for it.
+    def check(self) -> Labelling:
+        """Refuse what cannot be, before a database is made for it; give the manifest that was read for that.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class Options:
             raise UsageError(f"--commit-every must be at least 1 recording, got {self.commit_every}")
         discover(self.paths)
         tracker_class(self.config.pitch.tracker).from_mapping(self.config.pitch.parameters)
-        Labelling(self.metadata, self.pattern)
+        return Labelling(self.metadata, self.pattern)
 
 
 @dataclass
@@ -114,8 +114,10 @@ class Report:
     mining_ids: list[str] = field(default_factory=list)
 
 
-def ingest(options: Options, writer: Writer, progress: Progress) -> Report:
+def ingest(options: Options, writer: Writer, progress: Progress, labelling: Labelling | None = None) -> Report:
     """Bring a database up to date with folders of recordings.
+
+    `labelling` is what `Options.check` gave, where that was called before.
 
     Raises
     ------
@@ -127,7 +129,7 @@ def ingest(options: Options, writer: Writer, progress: Progress) -> Report:
         on Ctrl-C, after what was whole has been committed; the same call goes on from there.
     """
     started_s = time.monotonic()
-    job = _Job(options, writer, progress)
+    job = _Job(options, writer, progress, labelling or options.check())
     try:
         report = job.run()
     except KeyboardInterrupt:
@@ -142,13 +144,15 @@ def ingest(options: Options, writer: Writer, progress: Progress) -> Report:
 class _Job:
     """One ingest, step by step."""
 
-    def __init__(self, options: Options, writer: Writer, progress: Progress) -> None:
+    def __init__(
+        self, options: Options, writer: Writer, progress: Progress, labelling: Labelling
+    ) -> None:
         self.options = options
         self.writer = writer
         self.progress = progress
         self.known = Known.of(writer.snapshot)
         self.committer = Committer(writer, self.known, options.commit_every)
-        self.labelling = Labelling(options.metadata, options.pattern)
+        self.labelling = labelling
         self.plans = self._plans()
         self.reader = Reader(self.committer, self.plans, self.labelling, options.hop)
         self.report = Report(has_metadata=options.metadata is not None)

@@ -82,8 +82,10 @@ class Manifest:
         exact: dict[str, Found] = {}
         tolerant: dict[str, Found | None] = {}
         folder = os.path.realpath(self.file.parent)
+        real: dict[Path, str] = {}  # of the few roots; asking the file system for each file is what would cost
         for found in files:
-            for name in self._names(found, folder):
+            root = real.get(found.root) or real.setdefault(found.root, os.path.realpath(found.root))
+            for name in self._names(found, root, folder):
                 exact.setdefault(name, found)
                 key = _tolerant(name)
                 other = tolerant.setdefault(key, found)
@@ -115,13 +117,13 @@ class Manifest:
         return Joined(rows, references, len(unmatched), tuple(unmatched[:5]))
 
     @staticmethod
-    def _names(found: Found, folder: str) -> Iterator[str]:
+    def _names(found: Found, root: str, folder: str) -> Iterator[str]:
         """What a manifest may call a file, the likeliest first."""
         relative = os.fsdecode(found.relative)
-        absolute = os.path.join(os.path.realpath(found.root), relative)
+        absolute = os.path.join(root, relative)
         yield relative
         yield found.escaped
-        if folder != os.path.realpath(found.root) and absolute.startswith(folder.rstrip("/") + "/"):
+        if folder != root and absolute.startswith(folder.rstrip("/") + "/"):
             yield absolute[len(folder.rstrip("/")) + 1 :]
         yield absolute
         yield os.path.join(os.fspath(found.root), relative)
