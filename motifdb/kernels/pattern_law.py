@@ -30,8 +30,8 @@ from motifdb.kernels.markov import MarkovChain
 
 TOLERANCE = 1e-12
 CHECK_EVERY = 4
-# multiply-adds one evaluation may cost: about 0.5 ms below CHEAP, about 20 ms at MOST, one core
-CHEAP_WORK = 2.0e6
+# multiply-adds one evaluation may cost: about 0.2 ms below CHEAP, about 20 ms at MOST, one core
+CHEAP_WORK = 6.0e5
 MOST_WORK = 5.0e7
 LONGEST = 64  # symbols of a pattern of which the count's law is computed; longer ones are bounded by their beginning
 
