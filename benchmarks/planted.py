@@ -85,7 +85,7 @@ def main() -> None:
     print("|---|---|" + "---|---|" * len(PRESETS))
     for noise in NOISES:
         for tracker in TRACKERS:
-            cells = [np.mean(scores[noise, tracker, n], axis=0) for n in PRESETS]
+            cells = [np.nanmean(scores[noise, tracker, n], axis=0) for n in PRESETS]
             print(f"| {noise:g} | {tracker} | " + " | ".join(f"{r:.3f} | {p:.3f}" for r, p in cells) + " |")
 
 

@@ -69,7 +69,7 @@ def test_every_motif_is_sung_as_often_as_asked(corpus: DemoTruth) -> None:
         intervals = {tuple(np.diff(r.notes)) for r in renditions if r.variation != "ornamented"}
         assert len(intervals) == 1, "transposition and tempo must not change the intervals"
         assert all(4 <= abs(step) <= 7 for step in intervals.pop())
-        assert all(1.7 <= r.end_s - r.start_s <= 4.8 for r in renditions)
+        assert all(2.1 <= r.end_s - r.start_s <= 4.8 for r in renditions)
 
 
 def test_pitch_truth_holds_the_notes_of_the_truth(corpus: DemoTruth) -> None:
