@@ -206,8 +206,14 @@ def ingest(
     path, is_new = default_database(db, paths)
     if is_new:
         create(path)
-    with open_writer(path) as writer:
-        report = run(options, writer, Quiet() if quiet else Lines(), labelling)
+    try:
+        with open_writer(path) as writer:
+            report = run(options, writer, Quiet() if quiet else Lines(), labelling)
+    except KeyboardInterrupt:
+        typer.echo(
+            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
+        )
+        raise typer.Exit(130) from None
     if not quiet:
         typer.echo(summary(path, options, report))
     if report.n_failed:
@@ -652,12 +658,6 @@ def main() -> None:
     except MotifdbError as error:
         print(f"motifdb: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print(
-            "motifdb: stopped; what was committed stays, and the same command goes on from there",
-            file=sys.stderr,
-        )
-        sys.exit(130)
     except BrokenPipeError:
         # the reader of our output left; there is nobody to tell
         sys.stderr.close()

@@ -155,6 +155,22 @@ def _worker_died(unit: Unit, error: Exception) -> UnitResult:
     )
 
 
+def check_engine(name: str, *, workers: int | None, address: str | None) -> None:
+    """Refuse what no engine can be, before any work.
+
+    Raises
+    ------
+    UsageError
+        for an unknown name, fewer workers than 1, or an address for the process itself.
+    """
+    if name not in ("auto", "inline", "ray"):
+        raise UsageError(f"--engine cannot be {name!r}; choose auto, inline or ray")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}")
+    if name == "inline" and address is not None:
+        raise UsageError("--engine inline runs in this process; leave out --ray-address, or use --engine ray")
+
+
 def choose_engine(
     name: str, *, workers: int | None, address: str | None, expected_work_s: float
 ) -> InlineEngine | RayEngine:
@@ -167,14 +183,9 @@ def choose_engine(
     address : of a running Ray cluster; None starts one on loopback when Ray is chosen
     expected_work_s : estimate of the whole job on one core
     """
+    check_engine(name, workers=workers, address=address)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     n = cores if workers is None else workers
-    if n < 1:
-        raise UsageError(f"--workers must be at least 1, got {n}")
-    if name not in ("auto", "inline", "ray"):
-        raise UsageError(f"--engine cannot be {name!r}; choose auto, inline or ray")
-    if name == "inline" and address is not None:
-        raise UsageError("--engine inline runs in this process; leave out --ray-address, or use --engine ray")
     if name == "auto":
         gain_s = expected_work_s * (1 - 1 / n)
         name = "ray" if address is not None or gain_s > RAY_START_S else "inline"

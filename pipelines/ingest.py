@@ -29,7 +29,8 @@ from motifdb.pipelines import analyses as an
 from motifdb.pipelines.committer import COMMIT_RECORDINGS, Committer
 from motifdb.pipelines.compare import compare_pitch, store_reference
 from motifdb.pipelines.counts import refresh_counts
-from motifdb.pipelines.engine import Engine, InlineEngine, choose_engine
+from motifdb.pipelines.engine import Engine, InlineEngine, check_engine, choose_engine
+from motifdb.pipelines.inputs.decode import parse_channel
 from motifdb.pipelines.inputs.discover import discover
 from motifdb.pipelines.inputs.f0 import NeedsHop
 from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, sniff, suffix_of
@@ -82,6 +83,8 @@ class Options:
         """
         if self.commit_every < 1:
             raise UsageError(f"--commit-every must be at least 1 recording, got {self.commit_every}")
+        check_engine(self.engine, workers=self.workers, address=self.ray_address)
+        parse_channel(self.config.pitch.channel)
         discover(self.paths)
         tracker_class(self.config.pitch.tracker).from_mapping(self.config.pitch.parameters)
         return Labelling(self.metadata, self.pattern)
@@ -114,7 +117,9 @@ class Report:
     mining_ids: list[str] = field(default_factory=list)
 
 
-def ingest(options: Options, writer: Writer, progress: Progress, labelling: Labelling | None = None) -> Report:
+def ingest(
+    options: Options, writer: Writer, progress: Progress, labelling: Labelling | None = None
+) -> Report:
     """Bring a database up to date with folders of recordings.
 
     `labelling` is what `Options.check` gave, where that was called before.
@@ -144,9 +149,7 @@ def ingest(options: Options, writer: Writer, progress: Progress, labelling: Labe
 class _Job:
     """One ingest, step by step."""
 
-    def __init__(
-        self, options: Options, writer: Writer, progress: Progress, labelling: Labelling
-    ) -> None:
+    def __init__(self, options: Options, writer: Writer, progress: Progress, labelling: Labelling) -> None:
         self.options = options
         self.writer = writer
         self.progress = progress

@@ -165,9 +165,10 @@ def _motif_rows(
         max_gap=config.max_gap,
         support=config.support,
         max_order=config.max_order,
-        # with a gap nobody counts every pattern that occurs; then those that were found are the least there is
         n_tested=found.n_distinct if found.n_distinct is not None else len(found),
     )
+    # with a gap nobody has counted every pattern that occurs, and q over the frequent ones alone would be false
+    q_value = tested.q_value if found.n_distinct is not None else np.full(len(kept), np.nan)
     motif_ids, pattern_ids, analysis_id = ids
     shortest, median, longest = durations_s[:, kept]
     n = len(kept)
@@ -192,7 +193,7 @@ def _motif_rows(
             or_null(tested.expected_support),
             or_null(tested.expected_occurrences),
             or_null(tested.log10_p),
-            or_null(tested.q_value),
+            or_null(q_value),
             or_null(tested.surprise_bits),
             pa.array([None if METHODS[m] == "none" else METHODS[m] for m in tested.method], pa.string()),
             pa.nulls(n, pa.float64()),
