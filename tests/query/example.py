@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import functools
+import math
 import statistics
 from itertools import pairwise
 from typing import Any
@@ -57,6 +58,7 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
         _add_recording(rows, name)
     for name, config in MINING.items():
         _add_motifs(rows, MINING_ID[name], config)
+        _add_counts(rows, MINING_ID[name])
     return rows
 
 
@@ -213,8 +215,21 @@ def _add_motifs(rows: dict[str, list[dict[str, Any]]], analysis: str, config: Mi
                 })  # fmt: skip
         rows["coverage"].append(_coverage(
             analysis, RECORDING[name], n_motifs[name], n_tested=40, null_order=0,
-            n_motifs_any_duration=n_motifs[name], n_occurrences_any_duration=9,
+            n_motifs_any_duration=n_motifs[name], n_occurrences_any_duration=400,
         ))  # fmt: skip
+
+
+def _add_counts(rows: dict[str, list[dict[str, Any]]], mining: str) -> None:
+    """The analysis that counts kept patterns everywhere, stamped with what it counted."""
+    counts = ids.analysis_id("counts", 1, {}, mining)
+    rows["analyses"].append(rows["analyses"][0] | {
+        "analysis_id": counts, "name": "counts", "kind": "counts", "parent_id": mining, "parameters": "{}",
+    })  # fmt: skip
+    done = [f"{c['scope_key']} {c['n_rows']}" for c in rows["coverage"] if c["analysis_id"] == mining]
+    made = sum(c["analysis_id"] == mining for c in rows["pattern_counts"])
+    rows["coverage"].append(
+        _coverage(counts, "all", made) | {"input_hash": ids.hash_text(ids.set_hash(done))}
+    )
 
 
 def _pattern_id(pattern: tuple[int, ...], config: MiningConfig) -> str:
@@ -251,7 +266,7 @@ def _add_motif(
         "occurrences_nonoverlapping": sum(nonoverlapping(s) for _, s in found),
         "duration_median_s": statistics.median_low(durations), "duration_min_s": min(durations),
         "duration_max_s": max(durations), "expected_support": 1.0, "expected_occurrences": 1.5,
-        "log10_p": -float(len(pattern)), "q_value": 0.01, "surprise_bits": len(pattern) * 3.3219, "p_method": "exact",
+        "log10_p": -float(len(pattern)), "q_value": 0.01, "surprise_bits": len(pattern) * math.log2(10), "p_method": "exact",
         "stability": None,
     })  # fmt: skip
 

@@ -1,0 +1,68 @@
+"""Verify a database: every invariant across its tables, every count against what it counts, every byte.
+
+`check` yields one `Violation` for each thing that is wrong and nothing for a database that is right. The rules are
+listed in `RULES`; where one finds a row wrong, rules that build on that row keep quiet about it, so that a
+report starts at the cause. Tables are read batch by batch, and recording by recording where several belong
+together, so memory does not grow with the corpus (but for the patterns of one analysis, and one small record
+per block of pitch).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from motifdb.errors import DatabaseError
+from motifdb.query.check.report import RULES, Context, Violation
+
+if TYPE_CHECKING:
+    from motifdb.catalog.store import Snapshot
+
+__all__ = ["RULES", "Violation", "check"]
+
+GAPPED_RECORDINGS = 20
+"""Recordings in which all kept patterns are counted again where gaps make that slow; without gaps it is all."""
+
+
+def check(
+    snapshot: Snapshot,
+    *,
+    on_step: Callable[[str], None] | None = None,
+    gapped_recordings: int | None = GAPPED_RECORDINGS,
+) -> Iterator[Violation]:
+    """Find everything that is wrong.
+
+    Parameters
+    ----------
+    on_step : called with a few words before each step, for a progress line
+    gapped_recordings : in how many recordings `pattern_counts` of mining with gaps are counted again; None is all
+
+    Yields
+    ------
+    violations, in the order of the steps; a table that cannot be read is one violation, and the other tables
+    are checked all the same
+    """
+    from motifdb.query.check import contours, files, pitch, tables
+    from motifdb.query.check.motifs import check_motifs
+
+    steps: list[tuple[str, str, Callable[[Context], Iterator[Violation]]]] = [
+        ("bytes and commits", "commits", files.check_bytes),
+        ("columns", "commits", tables.check_columns),
+        ("keys", "commits", tables.check_keys),
+        ("references", "commits", tables.check_references),
+        ("values and ids", "analyses", tables.check_values),
+        ("files and failures", "files", tables.check_files),
+        ("coverage", "coverage", tables.check_coverage),
+        ("pitch", "pitch", pitch.check_pitch),
+        ("phrases", "contours", contours.check_contours),
+        ("motifs and where they sound", "motifs", check_motifs),
+    ]
+    with Context.open(snapshot, gapped_recordings) as context:
+        for words, table, step in steps:
+            if on_step is not None:
+                on_step(words)
+            try:
+                yield from step(context)
+            except DatabaseError as error:
+                # Where a table is damaged, its file is in the report already, by its checksum.
+                yield Violation(table, "readable", words, str(error))

@@ -1,0 +1,303 @@
+"""Recording by recording: occurrences against phrases, motifs against occurrences, counts against a new search.
+
+Four streams, each sorted by recording, are merged, so that memory holds one recording at a time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from motifdb.query.check.arrays import flat, index_in, lengths, starts
+from motifdb.query.check.report import Context, Violation, by_recording
+from motifdb.query.check.search import Search, kept_patterns
+from motifdb.query.sql import Session
+from motifdb.schemas import CONTOURS, MOTIFS, OCCURRENCES, PATTERN_COUNTS, TableSpec
+
+_STREAMS: tuple[tuple[TableSpec, str], ...] = (
+    (CONTOURS, "select * from contours order by recording_id, phrase"),
+    (MOTIFS, "select *, scope_key as recording_id from motifs where scope = 'recording' order by scope_key"),
+    (OCCURRENCES, "select * from occurrences order by recording_id"),
+    (PATTERN_COUNTS, "select * from pattern_counts order by recording_id"),
+)
+
+
+def check_recordings(context: Context) -> Iterator[Violation]:
+    """Merge the streams and check one recording after the other."""
+    search = Search(context, kept_patterns(context))
+    wide = Wide(context)
+    with ExitStack() as stack:
+        streams = []
+        for _, query in _STREAMS:
+            # A session answers one statement at a time, so each stream has its own.
+            session = Session(context.snapshot, memory_limit="1GB")
+            stack.callback(session.close)
+            streams.append(by_recording(session, query))
+        heads = [next(stream, None) for stream in streams]
+        while any(heads):
+            name = min(head[0] for head in heads if head is not None)
+            tables = []
+            for i, (spec, _) in enumerate(_STREAMS):
+                head = heads[i]
+                if head is not None and head[0] == name:
+                    tables.append(head[1])
+                    heads[i] = next(streams[i], None)
+                else:
+                    tables.append(spec.empty())
+            yield from Recording(name, *tables).check(context, search, wide)
+    yield from wide.check()
+    yield from search.missing()
+
+
+@dataclass
+class Recording:
+    """One recording's rows."""
+
+    recording_id: str
+    phrases: pa.Table
+    motifs: pa.Table
+    occurrences: pa.Table
+    counts: pa.Table
+
+    def check(self, context: Context, search: Search, wide: Wide) -> Iterator[Violation]:
+        """All rules that need nothing but this recording."""
+        places = yield from self._places(context, wide)
+        yield from self._motifs(places)
+        yield from search.check(self)
+
+    @cached_property
+    def n_symbols(self) -> NDArray[np.int64]:
+        """Symbols of each phrase."""
+        return lengths(self.phrases.column("symbols"))
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each phrase's symbols begin in `symbols`."""
+        return starts(self.n_symbols)
+
+    @cached_property
+    def symbols(self) -> NDArray[np.int8]:
+        """Symbols of all phrases, one after the other."""
+        return flat(self.phrases.column("symbols"), np.int8)
+
+    def _places(self, context: Context, wide: Wide) -> Generator[Violation, None, Places]:
+        """Check each occurrence; return those that are right, as arrays."""
+        from motifdb.kernels import recheck
+
+        rows = self.occurrences
+        phrase = index_in(rows.column("phrase_id"), self.phrases.column("phrase_id"))
+        known = pa.concat_tables(
+            [self.motifs.select(Wide.COLUMNS), wide.of(rows.column("motif_id"), self.motifs)]
+        )
+        motif = index_in(rows.column("motif_id"), known.column("motif_id"))
+        parent_of = {a.analysis_id: a.parent_id for a in context.load_analyses().values()}
+        parents = pa.array([parent_of.get(a) for a in known.column("analysis_id").to_pylist()], pa.string())
+        is_known = (phrase >= 0) & (motif >= 0)
+        is_foreign = np.zeros(len(rows), bool)
+        if is_known.any():
+            of_phrase = self.phrases.column("analysis_id").take(pa.array(phrase[is_known]))
+            of_motif = parents.take(pa.array(motif[is_known]))
+            is_foreign[is_known] = ~pc.equal(of_phrase, of_motif).fill_null(False).to_numpy(
+                zero_copy_only=False
+            )
+        for i in np.flatnonzero(is_foreign).tolist():
+            yield self._wrong(i, "place", "the phrase is of another contour analysis than its motif's")
+        yield from self._strangers(context, phrase, motif)
+        good = np.flatnonzero(is_known & ~is_foreign)
+        first, last = (
+            rows.column(n).to_numpy().astype(np.int64)[good] for n in ("first_symbol", "last_symbol")
+        )
+        gaps = known.column("max_gap").fill_null(recheck.UNLIMITED).to_numpy().astype(np.int64)
+        verdict = recheck.reread(
+            phrase[good],
+            first,
+            last,
+            motif[good],
+            self.symbols,
+            self.offsets,
+            flat(known.column("pattern"), np.int8),
+            starts(lengths(known.column("pattern"))),
+            gaps,
+        )
+        for i in np.flatnonzero(verdict == recheck.OUTSIDE).tolist():
+            text = f"symbols {first[i]} to {last[i]} of a phrase of {self.n_symbols[phrase[good[i]]]} symbols"
+            yield self._wrong(good[i], "place", text)
+        for i in np.flatnonzero(verdict == recheck.DIFFERS).tolist():
+            text = (
+                f"symbols {first[i]} to {last[i]} of the phrase are not an occurrence of the motif's pattern"
+            )
+            yield self._wrong(good[i], "match", text)
+        fits = verdict == recheck.FITS
+        yield from self._times(good[fits], phrase[good[fits]], first[fits], last[fits])
+        places = Places(rows, good, phrase[good], motif[good], first, last, fits, len(known))
+        wide.add(known, places, n_own=len(self.motifs))
+        return places
+
+    def _strangers(
+        self, context: Context, phrase: NDArray[np.int64], motif: NDArray[np.int64]
+    ) -> Iterator[Violation]:
+        """Occurrences of phrases or motifs that are not this recording's; what is nowhere is a dangling reference."""
+        for table, key, found in (("contours", "phrase_id", phrase), ("motifs", "motif_id", motif)):
+            missing = np.flatnonzero(found < 0)
+            names = self.occurrences.column(key).take(pa.array(missing))
+            for name in sorted(set(names.to_pylist()) - {None}):
+                quoted = name.replace("'", "''")
+                if context.session.table(f"select 1 from {table} where {key} = '{quoted}' limit 1").num_rows:
+                    text = f"an occurrence in recording {self.recording_id}, but this is one of another recording"
+                    yield Violation("occurrences", "place", f"{key} {name}", text)
+
+    def _times(
+        self,
+        row: NDArray[np.int64],
+        phrase: NDArray[np.int64],
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+    ) -> Iterator[Violation]:
+        n = {c: lengths(self.phrases.column(c)) for c in _SEGMENTS}
+        is_whole = np.all([n[c] == self.n_symbols + 1 for c in _SEGMENTS], axis=0)
+        keep = is_whole[phrase] if len(phrase) else np.empty(0, bool)
+        row, phrase, first, last = row[keep], phrase[keep], first[keep], last[keep]
+        for column, segment_column, index in (
+            ("start_s", "segment_start_s", first),
+            ("end_s", "segment_end_s", last + 1),
+            ("start_cents", "segment_cents", first),
+        ):
+            begin = starts(n[segment_column])
+            expected = flat(self.phrases.column(segment_column), np.float64)[begin[phrase] + index]
+            found = self.occurrences.column(column).to_numpy()[row]
+            for i in np.flatnonzero(found != expected).tolist():
+                yield self._wrong(row[i], "time", f"{column} is {found[i]}, its segment's is {expected[i]}")
+
+    def _wrong(self, i: int, rule: str, text: str) -> Violation:
+        names = ("motif_id", "phrase_id", "first_symbol", "last_symbol")
+        where = ", ".join(f"{n} {self.occurrences.column(n)[int(i)].as_py()}" for n in names)
+        return Violation("occurrences", rule, where, text)
+
+    def _motifs(self, places: Places) -> Iterator[Violation]:
+        """Counts and durations of this recording's own motifs; those with a wrong occurrence are left out."""
+        found = places.summary()
+        named = index_in(self.occurrences.column("motif_id"), self.motifs.column("motif_id"))
+        n_named = np.bincount(named[named >= 0], minlength=len(self.motifs))
+        for i, row in enumerate(self.motifs.select(_COUNTED).to_pylist()):
+            if n_named[i] != found["occurrences"][i]:
+                continue  # some of its occurrences are in the report
+            for name in _COUNTED[1:]:
+                expected = found[name][i].item() if name in found else 1
+                if n_named[i] == 0 and name.startswith("duration"):
+                    continue
+                if row[name] != expected and not (name == "support_recordings" and n_named[i] == 0):
+                    text = f"{name} is {row[name]}, its occurrences make {expected}"
+                    yield Violation("motifs", "counts", f"motif_id {row['motif_id']}", text)
+
+
+_SEGMENTS = ("segment_start_s", "segment_end_s", "segment_cents")
+_COUNTED = [
+    "motif_id",
+    "occurrences",
+    "occurrences_nonoverlapping",
+    "support_sequences",
+    "support_recordings",
+    "duration_min_s",
+    "duration_median_s",
+    "duration_max_s",
+]
+
+
+@dataclass
+class Places:
+    """Occurrences whose phrase and motif are known: row, phrase and motif numbers, and whether each place fits."""
+
+    rows: pa.Table
+    row: NDArray[np.int64]
+    phrase: NDArray[np.int64]
+    motif: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    fits: NDArray[np.bool_]
+    n_motifs: int
+
+    def summary(self) -> dict[str, NDArray[Any]]:
+        """Per motif: what `motifs` says of it, from the places that fit."""
+        from motifdb.kernels.recheck import count_apart
+
+        motif, phrase = self.motif[self.fits], self.phrase[self.fits]
+        row = self.row[self.fits]
+        duration_s = self.rows.column("end_s").to_numpy()[row] - self.rows.column("start_s").to_numpy()[row]
+        n = np.bincount(motif, minlength=self.n_motifs)
+        pairs = np.unique(np.stack([motif, phrase]), axis=1)
+        by_duration = duration_s[np.lexsort((duration_s, motif))]
+        begin = np.cumsum(n) - n
+        has = n > 0
+
+        def at(index: NDArray[np.int64]) -> NDArray[np.float64]:
+            values = np.full(self.n_motifs, np.nan)
+            values[has] = by_duration[index[has]]
+            return values
+
+        return {
+            "occurrences": n,
+            "occurrences_nonoverlapping": count_apart(
+                motif, phrase, self.first[self.fits], self.last[self.fits], self.n_motifs
+            ),
+            "support_sequences": np.bincount(pairs[0], minlength=self.n_motifs),
+            "duration_min_s": at(begin),
+            "duration_median_s": at(begin + (n - 1) // 2),
+            "duration_max_s": at(begin + n - 1),
+        }
+
+
+class Wide:
+    """Motifs over several recordings: their places are checked with each recording, their counts added up.
+
+    Their median duration is not checked: it would need every duration at once.
+    """
+
+    COLUMNS = ("motif_id", "analysis_id", "pattern", "max_gap")
+
+    def __init__(self, context: Context) -> None:
+        query = "select * from motifs where scope <> 'recording' order by motif_id"
+        self._motifs = context.session.table(query)
+        self._sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+
+    def of(self, names: pa.ChunkedArray, own: pa.Table) -> pa.Table:
+        """The wide motifs among some names."""
+        rows = self._motifs.filter(pc.is_in(self._motifs.column("motif_id"), pc.unique(names)))
+        return rows.select(self.COLUMNS).cast(own.select(self.COLUMNS).schema)
+
+    def add(self, known: pa.Table, places: Places, *, n_own: int) -> None:
+        """Add one recording's counts; the wide motifs are those after the recording's own."""
+        if len(known) == n_own:
+            return
+        found = places.summary()
+        for i, name in enumerate(known.column("motif_id").to_pylist()[n_own:], n_own):
+            sums = self._sums[name]
+            if not found["occurrences"][i]:
+                continue
+            for column in ("occurrences", "occurrences_nonoverlapping", "support_sequences"):
+                sums[column] += int(found[column][i])
+            sums["support_recordings"] += 1
+            low, high = found["duration_min_s"][i], found["duration_max_s"][i]
+            sums["duration_min_s"] = min(sums.get("duration_min_s", np.inf), low)
+            sums["duration_max_s"] = max(sums.get("duration_max_s", -np.inf), high)
+
+    def check(self) -> Iterator[Violation]:
+        """The sums, once every recording has been added."""
+        for row in self._motifs.to_pylist():
+            sums = self._sums[row["motif_id"]]
+            for name in _COUNTED[1:]:
+                if (
+                    name != "duration_median_s"
+                    and (sums or not name.startswith("duration"))
+                    and row[name] != sums[name]
+                ):
+                    text = f"{name} is {row[name]}, its occurrences make {sums[name]:g}"
+                    yield Violation("motifs", "counts", f"motif_id {row['motif_id']}", text)

@@ -1,0 +1,161 @@
+"""What the steps of a check share: the violation, the rules by name, the way to the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from motifdb.config import ContourConfig, MiningConfig, part_from_parameters
+from motifdb.errors import UsageError
+from motifdb.query.sql import Session
+
+if TYPE_CHECKING:
+    from motifdb.catalog.store import Snapshot
+
+RULES: dict[str, str] = {
+    "checksum": "every file has the bytes that were committed",
+    "log": "every commit record is whole and the child of the one before",
+    "readable": "every table can be read",
+    "rows": "a table has as many rows as its commit says",
+    "schema": "a table has its declared columns and types",
+    "null": "no null where none may be",
+    "key": "no two rows have one key",
+    "reference": "what a row refers to is there, and of the right kind",
+    "value": "a value is one of those it may be",
+    "id": "an id is the hash of what it stands for",
+    "state": "a file's state, recording and failure agree",
+    "orphan": "every recording is that of a file",
+    "coverage": "coverage says what is there: its rows, their number, its parent's coverage",
+    "blocks": "blocks of pitch follow each other without a gap, on one grid",
+    "frames": "f0 is finite and not negative, confidence is empty or as long",
+    "agreement": "shares lie between 0 and 1, and n_frames are those of the first analysis",
+    "segments": "a phrase's segments fit together and follow each other",
+    "symbols": "a phrase's symbols are those of its segments' levels",
+    "phrases": "phrases are numbered 0, 1, ... and follow each other",
+    "pattern": "a motif's length, contour and pattern agree, and its symbols are the quantiser's",
+    "limits": "a motif keeps what its analysis asks for",
+    "statistics": "probabilities, q values and surprise agree",
+    "place": "an occurrence lies inside a phrase of its recording and analysis",
+    "match": "the symbols at an occurrence are its motif's pattern, under its gap rule",
+    "time": "an occurrence's times and level are those of its phrase's segments",
+    "counts": "a motif's counts and durations are those of its occurrences",
+    "recount": "a motif occurs as often as it does when its recording's phrases are searched again",
+    "pattern_counts": "a kept pattern's counts are those found when a recording's phrases are searched again",
+}
+"""Every rule by its name."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that is wrong: in which table, by which rule, in which row or file, and what."""
+
+    table: str
+    rule: str
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.where}: {self.text} [{self.rule}]"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A row of `analyses` whose parameters could be read."""
+
+    analysis_id: str
+    kind: str
+    parent_id: str | None
+    parameters: dict[str, Any]
+    stage_version: int
+
+    @property
+    def contour(self) -> ContourConfig | None:
+        """Its parameters as a contour configuration; None where they are none."""
+        return _config(ContourConfig, self.parameters) if self.kind == "contour" else None
+
+    @property
+    def mining(self) -> MiningConfig | None:
+        """Its parameters as a mining configuration; None where they are none."""
+        return _config(MiningConfig, self.parameters) if self.kind == "mining" else None
+
+
+def _config(cls: Any, parameters: dict[str, Any]) -> Any:
+    try:
+        return part_from_parameters(cls, parameters)
+    except (UsageError, TypeError, ValueError):
+        return None
+
+
+@dataclass
+class Context:
+    """A snapshot under check, and SQL over it."""
+
+    snapshot: Snapshot
+    session: Session
+    gapped_recordings: int | None
+    analyses: dict[str, Analysis] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def open(cls, snapshot: Snapshot, gapped_recordings: int | None) -> Iterator[Context]:
+        """Make the session, read the analyses, close the session at the end."""
+        session = Session(snapshot)
+        try:
+            yield cls(snapshot, session, gapped_recordings)
+        finally:
+            session.close()
+
+    def load_analyses(self) -> dict[str, Analysis]:
+        """Every analysis whose parameters are JSON, by id; read once."""
+        if not self.analyses:
+            for row in self.snapshot.table("analyses").to_pylist():
+                try:
+                    parameters = json.loads(row["parameters"])
+                except (TypeError, ValueError):
+                    continue
+                if isinstance(parameters, dict):
+                    names = ("analysis_id", "kind", "parent_id", "stage_version")
+                    self.analyses[row["analysis_id"]] = Analysis(
+                        **{n: row[n] for n in names}, parameters=parameters
+                    )
+        return self.analyses
+
+    def rows(self, query: str) -> Iterator[dict[str, Any]]:
+        """The rows of a query, one by one."""
+        for batch in self.session.reader(query):
+            yield from batch.to_pylist()
+
+
+def by_recording(session: Session, query: str) -> Iterator[tuple[str, pa.Table]]:
+    """(recording_id, its rows) of a query that is ordered by `recording_id`; null ids are left out."""
+    held: list[pa.RecordBatch] = []
+    current: str | None = None
+    for batch in session.reader(query):
+        ids = batch.column("recording_id")
+        start = 0
+        for run in _runs(ids):
+            name = ids[start].as_py()
+            if name != current:
+                if current is not None:
+                    yield current, pa.Table.from_batches(held)
+                held, current = [], name
+            if name is not None:
+                held.append(batch.slice(start, run))
+            start += run
+    if current is not None:
+        yield current, pa.Table.from_batches(held)
+
+
+def _runs(ids: pa.Array) -> list[int]:
+    """Lengths of the runs of equal values in an array."""
+    import pyarrow.compute as pc
+
+    if not len(ids):
+        return []
+    lengths: list[int] = pc.run_end_encode(ids).run_ends.to_pylist()
+    return [b - a for a, b in zip([0, *lengths[:-1]], lengths, strict=True)]
