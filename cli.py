@@ -5,12 +5,9 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from motifdb.config import Config
 
 app = typer.Typer(
     name="motifdb",
@@ -176,19 +173,22 @@ def ingest(
     from motifdb.pipelines.ingest import ingest as run
     from motifdb.pipelines.inputs.f0 import parse_hop
     from motifdb.pipelines.progress import Lines, Quiet
+    from motifdb.pipelines.settings import chosen_config
     from motifdb.pipelines.summary import summary
 
     options = Options(
         tuple(paths),
-        _config(
+        chosen_config(
             preset,
             config,
             set_ or [],
-            tracker=tracker,
-            quantiser=quantiser,
-            k=k,
-            max_gap=max_gap,
-            channel=channel,
+            {
+                "pitch.tracker": tracker,
+                "pitch.channel": channel,
+                "contour.quantiser": quantiser,
+                "contour.k": k,
+                "mining.max_gap": max_gap,
+            },
         ),
         until=until.value,
         workers=workers,
@@ -218,54 +218,6 @@ def ingest(
         typer.echo(summary(path, options, report))
     if report.n_failed:
         raise typer.Exit(1)
-
-
-def _config(
-    preset_name: str,
-    file: Path | None,
-    assignments: list[str],
-    *,
-    tracker: str | None,
-    quantiser: str | None,
-    k: int | None,
-    max_gap: str | None,
-    channel: str | None,
-) -> Config:
-    """The parameters of a run: a preset or a file, then single options, the last word being theirs."""
-    from motifdb.config import Config, assign, preset
-    from motifdb.errors import UsageError
-
-    given = dict(_assignment(a) for a in assignments)
-    options = {
-        "pitch.tracker": tracker,
-        "pitch.channel": channel,
-        "contour.quantiser": quantiser,
-        "contour.k": k,
-    }
-    given |= {key: value for key, value in options.items() if value is not None}
-    if max_gap is not None:
-        if max_gap != "none" and not max_gap.lstrip("-").isdigit():
-            raise UsageError(f"--max-gap must be 0, 1, 2, ... or none, got {max_gap!r}")
-        given["mining.max_gap"] = "none" if max_gap == "none" else int(max_gap)
-        if given["mining.max_gap"] != 0:  # occurrences are defined for contiguous motifs only
-            given.setdefault("mining.support", "sequences")
-    base = Config.from_file(file) if file is not None else preset(preset_name, k=given.get("contour.k"))
-    return assign(base, given)
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    """``contour.epsilon_cents=80`` as a key and a TOML value."""
-    import tomllib
-
-    from motifdb.errors import UsageError
-
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise UsageError(f"--set takes KEY=VALUE, such as contour.epsilon_cents=80; got {text!r}")
-    try:
-        return key.strip(), tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()
 
 
 @app.command(rich_help_panel="Make motifs")
