@@ -22,12 +22,15 @@ def reference_root() -> Path:
 def needs_corpus(name: str) -> pytest.MarkDecorator:
     """Skip where a corpus is missing, and say which."""
     path = corpora_root() / name
-    return pytest.mark.skipif(not path.is_dir(), reason=f"corpus {name} is not at {path}; set MOTIFDB_CORPORA")
+    return pytest.mark.skipif(
+        not path.is_dir(), reason=f"corpus {name} is not at {path}; set MOTIFDB_CORPORA"
+    )
 
 
 def needs_reference(name: str) -> pytest.MarkDecorator:
     """Skip where a reference folder is missing, and say which."""
     path = reference_root() / name
     return pytest.mark.skipif(
-        not path.is_dir(), reason=f"reference {name} is not at {path}; set MOTIFDB_CORPORA to the folder of corpora"
+        not path.is_dir(),
+        reason=f"reference {name} is not at {path}; set MOTIFDB_CORPORA to the folder of corpora",
     )
