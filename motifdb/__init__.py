@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Database", "__version__", "open"]
 
 
-def open(path: str | None = None, *, at: str | int | None = None) -> Database:  # noqa: A001
+def open(path: str | None = None, *, at: str | int | None = None) -> Database:
     """Open a database for reading; see `motifdb.query.database.Database`."""
     from motifdb.query.database import Database
 

@@ -82,7 +82,9 @@ class Manifest:
         exact: dict[str, Found] = {}
         tolerant: dict[str, Found | None] = {}
         folder = os.path.realpath(self.file.parent)
-        real: dict[Path, str] = {}  # of the few roots; asking the file system for each file is what would cost
+        real: dict[
+            Path, str
+        ] = {}  # of the few roots; asking the file system for each file is what would cost
         for found in files:
             root = real.get(found.root) or real.setdefault(found.root, os.path.realpath(found.root))
             for name in self._names(found, root, folder):

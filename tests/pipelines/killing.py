@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,6 +50,7 @@ def kill_after(line: Sequence[str], delay_s: float) -> bool:
         child.stderr.readline()
         time.sleep(delay_s)
         was_running = child.poll() is None
-        os.killpg(child.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it had ended, and so had everything it started
+            os.killpg(child.pid, signal.SIGKILL)
         child.stderr.close()
     return was_running

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from motifdb.query.check import check
 
 from motifdb.catalog.store import create, open_snapshot, open_writer
 from motifdb.config import Config, ContourConfig, MiningConfig, PitchConfig
 from motifdb.pipelines.ingest import Options, Report, ingest
 from motifdb.pipelines.progress import Quiet
+from motifdb.query.check import check
 from motifdb.query.fingerprint import fingerprint
 
 FINE = Config(

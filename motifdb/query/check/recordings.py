@@ -23,6 +23,9 @@ from motifdb.query.check.search import Search, kept_patterns
 from motifdb.query.sql import Session
 from motifdb.schemas import CONTOURS, MOTIFS, OCCURRENCES, PATTERN_COUNTS, TableSpec
 
+STREAM_MEMORY = "300MB"
+"""What sorting one stream may hold before it spills to disk."""
+
 _STREAMS: tuple[tuple[TableSpec, str], ...] = (
     (CONTOURS, "select * from contours order by recording_id, phrase"),
     (MOTIFS, "select *, scope_key as recording_id from motifs where scope = 'recording' order by scope_key"),
@@ -39,7 +42,7 @@ def check_recordings(context: Context) -> Iterator[Violation]:
         streams = []
         for _, query in _STREAMS:
             # A session answers one statement at a time, so each stream has its own.
-            session = Session(context.snapshot, memory_limit="1GB")
+            session = Session(context.snapshot, memory_limit=STREAM_MEMORY)
             stack.callback(session.close)
             streams.append(by_recording(session, query))
         heads = [next(stream, None) for stream in streams]

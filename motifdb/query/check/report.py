@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +17,9 @@ from motifdb.query.sql import Session
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
+
+MEMORY = "600MB"
+"""What one statement may hold before it spills to disk."""
 
 RULES: dict[str, str] = {
     "checksum": "every file has the bytes that were committed",
@@ -73,12 +77,12 @@ class Analysis:
     parameters: dict[str, Any]
     stage_version: int
 
-    @property
+    @cached_property
     def contour(self) -> ContourConfig | None:
         """Its parameters as a contour configuration; None where they are none."""
         return _config(ContourConfig, self.parameters) if self.kind == "contour" else None
 
-    @property
+    @cached_property
     def mining(self) -> MiningConfig | None:
         """Its parameters as a mining configuration; None where they are none."""
         return _config(MiningConfig, self.parameters) if self.kind == "mining" else None
@@ -104,7 +108,7 @@ class Context:
     @contextmanager
     def open(cls, snapshot: Snapshot, gapped_recordings: int | None) -> Iterator[Context]:
         """Make the session, read the analyses, close the session at the end."""
-        session = Session(snapshot)
+        session = Session(snapshot, memory_limit=MEMORY)
         try:
             yield cls(snapshot, session, gapped_recordings)
         finally:
