@@ -236,7 +236,8 @@ class Places:
         row = self.row[self.fits]
         duration_s = self.rows.column("end_s").to_numpy()[row] - self.rows.column("start_s").to_numpy()[row]
         n = np.bincount(motif, minlength=self.n_motifs)
-        pairs = np.unique(np.stack([motif, phrase]), axis=1)
+        n_phrases = int(phrase.max(initial=0)) + 1
+        pairs = np.unique(motif * n_phrases + phrase)
         by_duration = duration_s[np.lexsort((duration_s, motif))]
         begin = np.cumsum(n) - n
         has = n > 0
@@ -251,7 +252,7 @@ class Places:
             "occurrences_nonoverlapping": count_apart(
                 motif, phrase, self.first[self.fits], self.last[self.fits], self.n_motifs
             ),
-            "support_sequences": np.bincount(pairs[0], minlength=self.n_motifs),
+            "support_sequences": np.bincount(pairs // n_phrases, minlength=self.n_motifs),
             "duration_min_s": at(begin),
             "duration_median_s": at(begin + (n - 1) // 2),
             "duration_max_s": at(begin + n - 1),
