@@ -88,8 +88,13 @@ class Snapshot:
                 )
             try:
                 opened = lancetables.open_version(self.path, name, self.record.tables[name])
+                opened.schema  # noqa: B018  (a damaged manifest may show only here)
             except (OSError, ValueError) as e:
                 raise self._broken(name) from e
+            except BaseException as e:
+                if type(e).__name__ != "PanicException":  # how Lance meets some damaged manifests
+                    raise
+                raise self._broken(name) from None
             self._datasets[name] = opened
         return self._datasets[name]
 
