@@ -303,6 +303,12 @@ class Session:
         except (duckdb.Error, OSError, pa.ArrowException) as error:
             place = _position(str(error), query) or self._place(query)
             raise _translated(error, place, self._memory_limit, names) from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # how Lance meets some damaged files
+                raise
+            raise DatabaseError(
+                "a file of the database is damaged; run motifdb check, which lists it"
+            ) from None
 
     def _place(self, query: str) -> str:
         """Where a mistake is: DuckDB names the place when it explains, not when it answers."""

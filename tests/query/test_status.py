@@ -36,7 +36,7 @@ def test_failures_by_kind(told: Status) -> None:
 
 
 def test_analyses_and_coverage(told: Status) -> None:
-    assert [a.kind for a in told.analyses] == ["pitch", "contour", "mining", "mining"]
+    assert [a.kind for a in told.analyses] == ["pitch", "contour", "mining", "mining", "counts", "counts"]
     pitch, contour, *_ = told.analyses
     assert (pitch.n_recordings, pitch.n_empty, pitch.n_rows) == (4, 0, 5)
     assert (contour.n_recordings, contour.n_empty, contour.n_rows) == (4, 1, 7)
@@ -99,7 +99,7 @@ def test_work_that_waits_and_writers_that_left(tmp_path: Path) -> None:
         during = status(writer.snapshot)
         assert any(note.startswith("a writer is at work") for note in during.notes)
     told = status(open_snapshot(path))
-    assert [a.n_waiting for a in told.analyses] == [0, 1, 0, 0]
+    assert [a.n_waiting for a in told.analyses] == [0, 1, 0, 0, 0, 0]
     assert "1 recording waits for it" in str(told)
     import lance
 

@@ -30,17 +30,16 @@ def check_bytes(context: Context) -> Iterator[Violation]:
             else checksums.verify_files(snapshot)
         )
         for sentence in sentences:
-            yield _of_sentence(sentence, "checksum")
+            violation = _of_sentence(sentence, "checksum")
+            context.damaged.add(violation.table)
+            yield violation
     except DatabaseError as error:
         if is_log_whole:
             yield Violation("commits", "log", str(snapshot.path), str(error))
     for name in TABLES:
-        if name not in snapshot.versions:
+        if name not in snapshot.versions or name in context.damaged:
             continue
-        try:
-            n_rows = snapshot.dataset(name).count_rows()
-        except (DatabaseError, OSError, ValueError):
-            continue  # its files are in the report already
+        n_rows = snapshot.dataset(name).count_rows()
         if n_rows != snapshot.record.rows[name]:
             text = f"the table has {n_rows} rows, commit {snapshot.commit} says {snapshot.record.rows[name]}"
             yield Violation(name, "rows", f"commit {snapshot.commit}", text)

@@ -97,11 +97,15 @@ def _config(cls: Any, parameters: dict[str, Any]) -> Any:
 
 @dataclass
 class Context:
-    """A snapshot under check, and SQL over it."""
+    """A snapshot under check, and SQL over it.
+
+    `damaged` are tables with a file that is not what was committed: they are read no further.
+    """
 
     snapshot: Snapshot
     session: Session
     gapped_recordings: int | None
+    damaged: set[str] = field(default_factory=set)
     analyses: dict[str, Analysis] = field(default_factory=dict)
 
     @classmethod
@@ -113,6 +117,10 @@ class Context:
             yield cls(snapshot, session, gapped_recordings)
         finally:
             session.close()
+
+    def can_read(self, *tables: str) -> bool:
+        """Whether none of these tables is damaged."""
+        return not self.damaged.intersection(tables)
 
     def load_analyses(self) -> dict[str, Analysis]:
         """Every analysis whose parameters are JSON, by id; read once."""

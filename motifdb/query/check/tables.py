@@ -54,7 +54,7 @@ OF_KIND = {
 def check_columns(context: Context) -> Iterator[Violation]:
     """Types as declared, and no null where none may be, inside lists included."""
     for name, spec in TABLES.items():
-        if name not in context.snapshot.versions:
+        if name not in context.snapshot.versions or name in context.damaged:
             continue
         stored = {f.name: f.type for f in context.snapshot.dataset(name).schema}
         nullable = set()
@@ -78,6 +78,8 @@ def check_columns(context: Context) -> Iterator[Violation]:
 def check_keys(context: Context) -> Iterator[Violation]:
     """No two rows of a table have one key."""
     for name, spec in TABLES.items():
+        if name in context.damaged:
+            continue
         keys = ", ".join(spec.key)
         query = f"select {keys}, count(*) as n_rows from {name} group by {keys} having count(*) > 1 order by {keys}"
         for row in context.rows(query):
@@ -88,6 +90,8 @@ def check_keys(context: Context) -> Iterator[Violation]:
 def check_references(context: Context) -> Iterator[Violation]:
     """What a row refers to is there."""
     for table, column, target, target_column, condition in REFERENCES:
+        if not context.can_read(table, target):
+            continue
         query = (
             f"select x.{column} as value, count(*) as n_rows from {table} x where x.{column} is not null and {condition}"
             f" and not exists (select 1 from {target} y where y.{target_column} = x.{column})"
@@ -97,6 +101,8 @@ def check_references(context: Context) -> Iterator[Violation]:
             text = f"{row['n_rows']} row{'s' * (row['n_rows'] > 1)} with a {column} that is not in {target}"
             yield Violation(table, "reference", f"{column} {row['value']}", text)
     for (table, column), kind in OF_KIND.items():
+        if not context.can_read(table, "analyses"):
+            continue
         query = (
             f"select x.{column} as value, any_value(a.kind) as kind, count(*) as n_rows from {table} x"
             f" left join analyses a on a.analysis_id = x.{column}"
@@ -113,17 +119,27 @@ def check_references(context: Context) -> Iterator[Violation]:
 def check_values(context: Context) -> Iterator[Violation]:
     """Words that are one of a few, and ids that follow from what they stand for."""
     for (table, column), valid in VALUES.items():
+        if table in context.damaged:
+            continue
         words = ", ".join(f"'{v}'" for v in valid)
         query = f"select {column} as value, count(*) as n_rows from {table} where {column} not in ({words}) group by 1 order by 1"
         for row in context.rows(query):
             text = f"{row['value']!r} in {row['n_rows']} row{'s' * (row['n_rows'] > 1)}; expected {', '.join(valid)}"
             yield Violation(table, "value", column, text)
+    for table, rule in (("corpora", _corpora), ("analyses", _analyses), ("recordings", _recordings)):
+        if table not in context.damaged:
+            yield from rule(context)
+
+
+def _corpora(context: Context) -> Iterator[Violation]:
     for row in context.rows("select corpus_id, name from corpora"):
         if row["corpus_id"] != ids.hash_text("corpus", row["name"]):
             yield Violation(
                 "corpora", "id", row["corpus_id"], f"this is not the id of corpus {row['name']!r}"
             )
-    yield from _analyses(context)
+
+
+def _recordings(context: Context) -> Iterator[Violation]:
     for row in context.rows(
         "select recording_id, duration_s, peak, clipped_share from recordings where not isfinite(duration_s)"
         " or duration_s < 0 or clipped_share not between 0 and 1 or peak < 0"
