@@ -10,12 +10,12 @@ from pathlib import Path
 from motifdb.config import Config, preset
 from motifdb.pipelines.demo_corpus import PlantedScore, Span, make_demo_corpus, read_truth, score_planted
 
-QUERY = (
-    "select l.value as singer, count(distinct m.pattern_id) as patterns, sum(m.occurrences)::bigint as places,"
-    " arg_min(m.contour, m.log10_p) as strongest, min(m.log10_p) as log10_p"
-    " from motifs m join recording_labels l on l.recording_id = m.scope_key"
-    " where l.label = 'singer' group by 1 order by log10_p"
-)
+QUERY = """
+select l.value as singer, count(distinct m.pattern_id) as patterns, sum(m.occurrences)::bigint as places,
+       arg_min(m.contour, m.log10_p) as strongest, min(m.log10_p) as log10_p
+from motifs m join recording_labels l on l.recording_id = m.scope_key
+where l.label = 'singer' group by 1 order by log10_p
+""".strip()
 
 
 def run_demo(folder: Path, *, say: Callable[[str], object], config: Config | None = None) -> PlantedScore:
@@ -61,7 +61,7 @@ def run_demo(folder: Path, *, say: Callable[[str], object], config: Config | Non
                 lambda out: write_result(top_motifs(database, 2, by="singer").arrow(), "table", out, width=97)
             )
         )
-        say(f'4. motifdb sql --db {path} "{QUERY}"')
+        say(f'4. motifdb sql --db {path} "\n{_indented(QUERY)}"\n')
         say(_text(lambda out: write_result(database.sql(QUERY).arrow(), "table", out, width=97)))
         (strongest,) = top_motifs(database, 1)
         picture = folder / "motif.png"

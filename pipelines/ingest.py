@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from motifdb.config import Config
 from motifdb.errors import UsageError
 from motifdb.ids import set_hash
+from motifdb.kernels.jit import were_compiled
 from motifdb.pipelines import analyses as an
 from motifdb.pipelines.committer import COMMIT_RECORDINGS, Committer
 from motifdb.pipelines.compare import compare_pitch, store_reference
@@ -291,7 +292,9 @@ class _Job:
                 address=options.ray_address,
                 expected_work_s=self.expected_work_s,
             )
-            if not isinstance(chosen, InlineEngine):
+            if STAGES.index(options.until) > STAGES.index("files") and not were_compiled():
+                self.progress.note("compiling the kernels, this first time only, half a minute")
+            elif not isinstance(chosen, InlineEngine):
                 self.progress.note("starting Ray")
             self.stack.enter_context(chosen)
             self._engine = chosen

@@ -81,8 +81,7 @@ class Lines(Quiet):
             self._show(f"{what} ...", force=True)
 
     def note(self, what: str) -> None:
-        if self._is_terminal:
-            self._show(f"{what} ...", force=True)
+        self._show(f"{what} ...", force=True)
 
     def looked(self, n_files: int) -> None:
         self._show(f"{self._what} ... {n_files:,} so far")

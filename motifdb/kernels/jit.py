@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numba
@@ -14,3 +16,10 @@ R = TypeVar("R")
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of arrays and numbers with numba on its first call."""
     return cast(Callable[P, R], numba.njit(cache=True, nogil=True)(function))
+
+
+def were_compiled() -> bool:
+    """Whether kernels were compiled here before, so that their first call will not take half a minute."""
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(named) if named else Path(__file__).parent / "__pycache__"
+    return any(folder.rglob("significance.*.nbi"))
