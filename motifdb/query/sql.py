@@ -52,6 +52,8 @@ T = TypeVar("T")
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 _ALLOWED = "SELECT, DESCRIBE, SHOW TABLES, SUMMARIZE and EXPLAIN"
+_WALL = "SQL reads a motif database, it changes nothing"
+_QUESTIONS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([^()]*\)\s*)?", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*(--[^\n]*(\n|$)|/\*.*?\*/)", re.DOTALL)
 
@@ -220,9 +222,7 @@ class Session:
                 "PIVOT needs its values written out, as in: pivot motif_by_label on value in ('a', 'b') using sum(motifs)"
             )
         if kind != duckdb.StatementType.SELECT:
-            raise UsageError(
-                f"only {_ALLOWED} are allowed, not {kind.name}: SQL reads a motif database, it changes nothing"
-            )
+            raise UsageError(f"only {_ALLOWED} are allowed, not {kind.name}: {_WALL}")
         with self._sentences(query):
             rows = self._connection.execute("select json_serialize_sql(?)", [text]).fetchall()
         tree = json.loads(rows[0][0])
@@ -422,6 +422,10 @@ def _statement(text: str, tree: dict[str, Any]) -> Statement:
         if not isinstance(node, dict):
             continue
         kind = node.get("type")
+        if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _QUESTIONS:
+            # such as INSERT_QUERY_NODE: DuckDB takes a writing statement inside WITH
+            word = kind.removesuffix("_NODE").removesuffix("_QUERY")
+            raise UsageError(f"only {_ALLOWED} are allowed, not {word}: {_WALL}")
         if kind == "BASE_TABLE":
             tables_named.append(node["qualified_name"]["path"])
         elif kind == "TABLE_FUNCTION":
@@ -558,6 +562,8 @@ def _translated(error: Exception, place: str, memory_limit: str, names: Sequence
         return DatabaseError(
             f"the statement was broken off ({line}); where no disk is full, run motifdb check"
         )
+    if "expression depth" in line:
+        return UsageError("the statement is nested too deeply to be answered; take it apart")
     return UsageError(f"{line}{place}")
 
 
