@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from motifdb.errors import MissingExtraError, UsageError
-from motifdb.query import sql as _sql
+from motifdb.query import relations as _relations
 from motifdb.query.output import write_result
 from motifdb.query.sql import MEMORY_LIMIT, Parameters, Session
 
@@ -208,15 +208,15 @@ class Database:
 
     def table(self, name: str) -> Result:
         """A whole table or view."""
-        return self.sql(f"select * from {_sql.relation(name).name}")
+        return self.sql(f"select * from {_relations.relation(name).name}")
 
     def tables(self) -> Result:
         """Every table and view: name, what one row is, key."""
-        return Result(_sql.tables())
+        return Result(_relations.tables())
 
     def describe(self, name: str) -> Result:
         """A table's columns: name, type, unit, meaning."""
-        return Result(_sql.describe(name))
+        return Result(_relations.describe(name))
 
     def status(self) -> Status:
         """Counts, hours, size, last commit, failures."""

@@ -25,7 +25,7 @@ from typing import IO, Any, Literal, Protocol, get_args
 import pyarrow as pa
 
 from motifdb.errors import UsageError, nearest
-from motifdb.query.sql import relations
+from motifdb.query.relations import relations
 
 Format = Literal["table", "csv", "json", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -16,7 +16,8 @@ import pytest
 
 from motifdb.catalog.store import Snapshot, open_snapshot
 from motifdb.errors import DatabaseError, MotifdbError, NotFoundError, UsageError
-from motifdb.query.sql import Session, describe, relations, tables
+from motifdb.query.relations import describe, relations, tables
+from motifdb.query.sql import Session
 from motifdb.query.views import VIEWS
 from motifdb.schemas import TABLES
 from tests.query.conftest import make_database
@@ -100,6 +101,8 @@ HOSTILE = [
     "select * from pandas_scan(1)",
     "select * from python_variable",
     "select * from arrow_scan(1, 2, 3)",
+    "analyze create table t as select 1",
+    "explain (/*) select 1 --*/) analyze create table t as select 1",
     "with x as (copy (select 1) to '{out}') select * from x",
     "with x as (insert into motifs select * from motifs returning *) select * from x",
     "with x as (delete from motifs returning *) select * from x",
@@ -128,7 +131,15 @@ def test_refuses_hostile_statement(session: Session, tmp_path: Path, statement: 
     assert not out.exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["secret.csv"]
     assert python_variable.num_rows == 1
+    made = session._connection.execute("select table_name from duckdb_tables()").fetchall()
+    assert made == [], "not even a table in memory"
     assert session.table("select 7 as x").to_pylist() == [{"x": 7}], "the session still works"
+
+
+def test_comments_cannot_hide_what_explain_runs(session: Session) -> None:
+    """Whether or not comments nest, what runs is what was looked at."""
+    session.table("/* /* */ explain analyze select 1 -- */ explain analyze create table t as select 1")
+    assert session._connection.execute("select table_name from duckdb_tables()").fetchall() == []
 
 
 ALLOWED = {
