@@ -69,11 +69,6 @@ class Committer:
         self._corpora: dict[str, dict[str, Any]] = {}
         self._released: set[str] = getattr(self, "_released", set())
 
-    @property
-    def next_commit(self) -> int:
-        """Number of the commit that rows gathered now will be in."""
-        return int(self._writer.snapshot.commit) + 1
-
     def corpus(self, row: dict[str, Any]) -> None:
         """Add or replace a row of `corpora`."""
         self._corpora[row["corpus_id"]] = row
@@ -211,9 +206,11 @@ class Committer:
             delete[table] = f"({delete[table]}) or ({predicate})" if table in delete else predicate
         for table, parts in self._rows.items():
             append[table] = pa.concat_tables([_without(p, OF_RECORDING.get(table), gone) for p in parts])
-        base = self.next_commit
+        number = self._writer.snapshot.commit + 1
+        if "coverage" in append:
+            append["coverage"] = _stamped(append["coverage"], number)
         token = hash_text(
-            str(base),
+            str(number),
             set_hash(self._recordings),
             *(f"{t}:{append[t].num_rows}" for t in sorted(append)),
             *(f"{t}:{delete[t]}" for t in sorted(delete)),
@@ -235,6 +232,14 @@ class Committer:
             self.known.references.pop(recording_id, None)
             for done in self.known.covered.values():
                 done.pop(recording_id, None)
+
+
+def _stamped(coverage: pa.Table, commit: int) -> pa.Table:
+    """Coverage with the commit that it is stored by."""
+    at = coverage.schema.get_field_index("commit")
+    return coverage.set_column(
+        at, coverage.schema.field(at), pa.array([commit] * coverage.num_rows, pa.int64())
+    )
 
 
 def _keyed_table(table: str, rows: list[dict[str, Any]]) -> pa.Table:

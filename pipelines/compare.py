@@ -63,7 +63,7 @@ def store_reference(committer: Committer, recording_id: str, digest: str, track:
         )
     committer.analyses([REFERENCE])
     rows = pitch_rows(recording_id, REFERENCE.id, track)
-    done = pitch_coverage(REFERENCE.id, recording_id, committer.next_commit, track, rows.num_rows)
+    done = pitch_coverage(REFERENCE.id, recording_id, track, rows.num_rows)
     at = done.schema.get_field_index("input_hash")
     done = done.set_column(at, done.schema.field(at), pa.array([digest]))
     committer.result(UnitResult({"pitch": [rows], "coverage": [done]}))

@@ -65,7 +65,7 @@ def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
         "input_hash": stamp,
         "state": "done" if n_rows else "empty",
         "n_rows": n_rows,
-        "commit": committer.next_commit,
+        "commit": 0,
     }
     committer.rows("coverage", COVERAGE.table([done]))
     committer.known.covered[counts.id] = {ALL: stamp}

@@ -141,7 +141,7 @@ class RayEngine:
                 raise error.as_instanceof_cause() from None
             except (WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
                 if len(unit.items) > 1:  # narrow it down to the one
-                    waiting.extend(Unit((item,), unit.until, unit.commit) for item in unit.items)
+                    waiting.extend(Unit((item,), unit.until) for item in unit.items)
                 else:
                     yield unit, _worker_died(unit, error)
 

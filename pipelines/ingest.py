@@ -29,6 +29,7 @@ from motifdb.kernels.jit import were_compiled
 from motifdb.pipelines import analyses as an
 from motifdb.pipelines.committer import COMMIT_RECORDINGS, Committer
 from motifdb.pipelines.compare import compare_pitch, store_reference
+from motifdb.pipelines.cost import cost_s
 from motifdb.pipelines.counts import refresh_counts
 from motifdb.pipelines.engine import Engine, InlineEngine, check_engine, choose_engine
 from motifdb.pipelines.inputs.decode import parse_channel
@@ -49,11 +50,6 @@ if TYPE_CHECKING:
     from motifdb.pipelines.progress import Progress
 
 KINDS = ("audio", "f0-text", "f0-csv")
-
-BYTES_PER_AUDIO_S = {".wav": 100_000, ".aif": 100_000, ".aiff": 100_000, ".flac": 40_000}
-COMPRESSED_BYTES_PER_AUDIO_S = 8_000
-F0_BYTES_PER_CPU_S = 10_000_000
-"""Rough cost of work on one core, for choosing an engine only."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +154,10 @@ class _Job:
         self.committer = Committer(writer, self.known, options.commit_every)
         self.labelling = labelling
         self.plans = self._plans()
-        self.reader = Reader(self.committer, self.plans, self.labelling, options.hop)
+        self.times_real_time = tracker_class(options.config.pitch.tracker).times_real_time
+        self.reader = Reader(
+            self.committer, self.plans, self.labelling, options.hop, times_real_time=self.times_real_time
+        )
         self.report = Report(has_metadata=options.metadata is not None)
         self.stack = ExitStack()
         self.expected_work_s = 0.0
@@ -240,13 +239,7 @@ class _Job:
                 else:
                     todo.append(seen)
         todo.sort(key=lambda seen: seen.key)
-        speed = tracker_class(self.options.config.pitch.tracker).times_real_time
-        for seen in todo:
-            suffix = suffix_of(seen.found.name)
-            rate: float = F0_BYTES_PER_CPU_S
-            if suffix in AUDIO_SUFFIXES:
-                rate = speed * BYTES_PER_AUDIO_S.get(suffix, COMPRESSED_BYTES_PER_AUDIO_S)
-            self.expected_work_s += seen.found.size_bytes / rate
+        self.expected_work_s = sum(cost_s(seen, self.times_real_time) for seen in todo)
         return todo
 
     def _tries_again(self, failure: dict[str, Any] | None) -> bool:
@@ -384,7 +377,7 @@ class _Job:
             self.progress.begin("motifs from stored contours", len(missing), 0)
             met = self._over_stored("contours", plan, plan.contour.id, missing)
             silent = sorted(missing - met)
-            rows = [coverage_row(plan.mining.id, r, self.committer.next_commit) for r in silent]
+            rows = [coverage_row(plan.mining.id, r) for r in silent]
             if rows:
                 self.committer.result(UnitResult({"coverage": [COVERAGE.table(rows)]}, dict.fromkeys(silent)))
             self._flush("motifs from stored contours")
@@ -415,10 +408,10 @@ class _Job:
             met.add(recording_id)
             items.append(Item(recording_id, plan.chain, **{table: rows}, size_bytes=rows.nbytes))
             if len(items) >= 64 or sum(i.size_bytes for i in items) >= 4 << 20:
-                yield Unit(tuple(items), self.options.until, self.committer.next_commit)
+                yield Unit(tuple(items), self.options.until)
                 items = []
         if items:
-            yield Unit(tuple(items), self.options.until, self.committer.next_commit)
+            yield Unit(tuple(items), self.options.until)
 
     def _fail_recording(self, recording_id: str, failure: Failure) -> None:
         for row in list(self.known.files.values()):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from motifdb.errors import InputError
 from motifdb.ids import ID_BYTES, content_id
 from motifdb.pipelines.compare import read_reference
+from motifdb.pipelines.cost import cost_s
 from motifdb.pipelines.inputs.discover import read_content, read_head
 from motifdb.pipelines.inputs.f0 import NeedsHop, f0_text
 from motifdb.pipelines.inputs.sniff import Sniffed, sniff
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from motifdb.pipelines.survey import Seen
 
 UNIT_ITEMS = 64
-UNIT_BYTES = 4 << 20
-"""A unit of work is full at so many recordings or bytes: big enough for its message, small enough to share out."""
+UNIT_BYTES = 16 << 20
+UNIT_COST_S = 1.0
+"""A unit of work is full at so many recordings, bytes, or expected seconds: big enough for its message, small enough to share out."""
 
 HELD_BYTES = 256 << 20
 """A larger file is not held in memory: the decoder reads it where it is, on the machine that sees the folder."""
@@ -53,16 +55,24 @@ class Reader:
     plans : by kind of input
     labelling : labels and reference tracks that a manifest and a pattern give
     hop : time between two frequencies of a track that says no times
+    times_real_time : the tracker's usual speed
     """
 
     def __init__(
-        self, committer: Committer, plans: Mapping[str, Plan], labelling: Labelling, hop: Fraction | None
+        self,
+        committer: Committer,
+        plans: Mapping[str, Plan],
+        labelling: Labelling,
+        hop: Fraction | None,
+        *,
+        times_real_time: float,
     ) -> None:
         self._committer = committer
         self._known: Known = committer.known
         self._plans = plans
         self._labelling = labelling
         self._hop = hop
+        self._times_real_time = times_real_time
         self._waiting: dict[str, list[tuple[Seen, Sniffed]]] = {}
         self._again: list[Seen] = []
         self.references: list[tuple[tuple[str, str], str, PitchTrack]] = []
@@ -77,22 +87,24 @@ class Reader:
     def units(self, todo: Iterable[Seen], until: str, *, tick: Callable[[Seen], None]) -> Iterator[Unit]:
         """Units of work from files, read as they are asked for."""
         items: list[Item] = []
-        n_bytes = 0
+        n_bytes, expected_s = 0, 0.0
+        most = min(UNIT_ITEMS, self._committer.most_recordings)
         for seen in todo:
             item = self._item(seen)
             tick(seen)
             if item is None:
                 continue
             if item.is_local:
-                yield Unit((item,), until, self._committer.next_commit)
+                yield Unit((item,), until)
                 continue
             items.append(item)
             n_bytes += item.size_bytes
-            if len(items) >= min(UNIT_ITEMS, self._committer.most_recordings) or n_bytes >= UNIT_BYTES:
-                yield Unit(tuple(items), until, self._committer.next_commit)
-                items, n_bytes = [], 0
+            expected_s += cost_s(seen, self._times_real_time)
+            if len(items) >= most or n_bytes >= UNIT_BYTES or expected_s >= UNIT_COST_S:
+                yield Unit(tuple(items), until)
+                items, n_bytes, expected_s = [], 0, 0.0
         if items:
-            yield Unit(tuple(items), until, self._committer.next_commit)
+            yield Unit(tuple(items), until)
 
     def take_back(self) -> list[Seen]:
         """Paths that are to be read again: their content failed under another path's name."""

@@ -116,9 +116,7 @@ def recordings_of(batches: Iterable[pa.RecordBatch]) -> Iterator[PhraseColumns]:
 
 
 @stage(reads=PITCH, writes=(CONTOURS, COVERAGE))
-def quantise(
-    pitch: pa.Table, *, config: ContourConfig, analysis_id: str, commit: int = 0
-) -> tuple[pa.Table, ...]:
+def quantise(pitch: pa.Table, *, config: ContourConfig, analysis_id: str) -> tuple[pa.Table, ...]:
     """Phrases of contour symbols from f0, and what was done for which recording.
 
     Parameters
@@ -133,7 +131,7 @@ def quantise(
     for recording_id, _, track in pitch_tracks(pitch):
         phrases = contours(track.f0_hz, track.confidence, track.hop_s, track.start_s, config)
         n_phrases = len(phrases.symbol_offsets) - 1
-        done.append(coverage_row(analysis_id, recording_id, commit, n_phrases))
+        done.append(coverage_row(analysis_id, recording_id, n_phrases))
         if not n_phrases:
             continue
         first = phrases.segment_offsets[:-1]
@@ -160,7 +158,7 @@ def quantise(
 
 @stage(reads=CONTOURS, writes=(MOTIFS, OCCURRENCES, COVERAGE))
 def mine_recordings(
-    contours: pa.Table, *, config: MiningConfig, vocabulary: str, analysis_id: str, commit: int = 0
+    contours: pa.Table, *, config: MiningConfig, vocabulary: str, analysis_id: str
 ) -> tuple[pa.Table, ...]:
     """Motifs of each recording on its own, where they sound, and what was tested.
 
@@ -179,19 +177,22 @@ def mine_recordings(
         motifs.append(found[0])
         occurrences.append(found[1])
         recording_id = rows.column("recording_id")[0].as_py()
-        done.append(coverage_row(analysis_id, recording_id, commit, found[0].num_rows) | found[2])
+        done.append(coverage_row(analysis_id, recording_id, found[0].num_rows) | found[2])
     return _joined(MOTIFS, motifs), _joined(OCCURRENCES, occurrences), COVERAGE.table(done)
 
 
-def coverage_row(analysis_id: str, recording_id: str, commit: int, n_rows: int = 0) -> dict[str, object]:
-    """What an analysis has done with a recording: made so many rows, or found nothing."""
+def coverage_row(analysis_id: str, recording_id: str, n_rows: int = 0) -> dict[str, object]:
+    """What an analysis has done with a recording: made so many rows, or found nothing.
+
+    The commit is written in when it is made.
+    """
     return {
         "analysis_id": analysis_id,
         "scope_key": recording_id,
         "input_hash": recording_id,
         "state": "done" if n_rows else "empty",
         "n_rows": n_rows,
-        "commit": commit,
+        "commit": 0,
     }
 
 

@@ -65,7 +65,6 @@ class Unit:
 
     items: tuple[Item, ...]
     until: str
-    commit: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -158,7 +157,7 @@ def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None
         local.add("pitch", pitch)
         local.add(
             "coverage",
-            pitch_coverage(item.chain.pitch_id, item.recording_id, unit.commit, track, pitch.num_rows),
+            pitch_coverage(item.chain.pitch_id, item.recording_id, track, pitch.num_rows),
         )
     for table, parts in local.rows.items():
         for part in parts:
@@ -166,12 +165,10 @@ def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None
     return pitch
 
 
-def pitch_coverage(
-    analysis_id: str, recording_id: str, commit: int, track: PitchTrack, n_rows: int
-) -> pa.Table:
+def pitch_coverage(analysis_id: str, recording_id: str, track: PitchTrack, n_rows: int) -> pa.Table:
     """The coverage row of a recording that has been tracked; ``empty`` where no frame is voiced."""
     state = "done" if (track.f0_hz > 0).any() else "empty"
-    row = coverage_row(analysis_id, recording_id, commit) | {"state": state, "n_rows": n_rows}
+    row = coverage_row(analysis_id, recording_id) | {"state": state, "n_rows": n_rows}
     return COVERAGE.table([row])
 
 
@@ -194,9 +191,7 @@ def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFact
 
 
 def _quantise(item: Item, pitch: pa.Table, unit: Unit, result: UnitResult) -> pa.Table:
-    contours, done = quantise(
-        pitch, config=item.chain.config.contour, analysis_id=item.chain.contour_id, commit=unit.commit
-    )
+    contours, done = quantise(pitch, config=item.chain.config.contour, analysis_id=item.chain.contour_id)
     result.add("contours", contours)
     result.add("coverage", done)
     return contours
@@ -206,16 +201,13 @@ def _mine(item: Item, contours: pa.Table, unit: Unit, result: UnitResult) -> Non
     chain = item.chain
     assert chain.mining_id is not None
     if not contours.num_rows:
-        result.add(
-            "coverage", COVERAGE.table([coverage_row(chain.mining_id, item.recording_id, unit.commit)])
-        )
+        result.add("coverage", COVERAGE.table([coverage_row(chain.mining_id, item.recording_id)]))
         return
     motifs, occurrences, done = mine_recordings(
         contours,
         config=chain.config.mining,
         vocabulary=chain.config.contour.vocabulary,
         analysis_id=chain.mining_id,
-        commit=unit.commit,
     )
     result.add("motifs", motifs)
     result.add("occurrences", occurrences)

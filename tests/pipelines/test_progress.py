@@ -6,7 +6,6 @@ import io
 
 import pytest
 
-from motifdb.pipelines import progress
 from motifdb.pipelines.progress import Lines
 
 
@@ -19,7 +18,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until its one number is changed."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("motifdb.pipelines.progress.time.monotonic", lambda: now[0])
     return now
 
 
