@@ -193,7 +193,7 @@ def text(corpus: Path, hop: Fraction) -> None:
 
 
 _CHILD = """
-import resource, sys
+import sys
 from pathlib import Path
 from motifdb.catalog.store import create, open_writer
 from motifdb.config import preset
@@ -202,7 +202,8 @@ from motifdb.pipelines.progress import Quiet
 db = Path(sys.argv[2]); create(db)
 with open_writer(db) as writer:
     ingest(Options((Path(sys.argv[1]),), preset("default"), engine="inline"), writer, Quiet())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+status = Path("/proc/self/status").read_text()  # getrusage would count the parent, up to exec
+print(int(status.partition("VmHWM:")[2].split()[0]) // 1024)
 """
 
 
