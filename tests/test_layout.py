@@ -63,6 +63,10 @@ def test_the_lock_names_versions_only_and_satisfies_pyproject() -> None:
             assert parsed.specifier.contains(pins[name], prereleases=True), (
                 f"{requirement} against {pins[name]}"
             )
+            for bound in parsed.specifier:
+                # a lower bound is a version that was tested; torch has a range, for CPU and GPU builds
+                if bound.operator == ">=" and name not in ("torch", "torchvision"):
+                    assert bound.version == pins[name], f"{requirement} is not the tested {pins[name]}"
 
 
 @pytest.fixture(scope="module")
