@@ -4,10 +4,12 @@ A `Config` is what `motifdb ingest` applies: pitch, contour, mining. Its parts a
 `analyses`, and analysis ids are hashes of them. The presets carry the parameters of the papers:
 
 - ``style-2021``: epsilon 66 cents, classes [66, 132, 198] closed on the right, at least 3 occurrences in one
-  song, clips of at least 0.5 s (style-2021, sections II.A and II.B).
+  song, 0.5 s (style-2021, sections II.A and II.B). The paper drops each clip that is shorter; here a motif goes
+  when its median occurrence is, and keeps its shorter occurrences otherwise.
 - ``sid-2020``: exact univariate k-means over all f0 of the corpus, K not given by the paper and so required
   here; classes [70, 112] closed on the left and at least 5 symbols in 3 phrases of one recording, as in the
-  authors' published code (sid-2020, section 2).
+  authors' published code (sid-2020, section 2). The paper does not say what a phrase is; that code ends one at
+  every unvoiced frame and knows no rule on jumps, and so does the preset.
 - ``default``: motifs as a listener hears them, phrases of two seconds and more rather than ornaments: of the
   settings that find every motif planted in the demo corpus, the one nearest to an expert's annotations of two
   Carnatic performances (`benchmarks/presets.py`; docs/decisions/006-default-preset.md).
@@ -16,6 +18,7 @@ A `Config` is what `motifdb ingest` applies: pitch, contour, mining. Its parts a
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -45,10 +48,19 @@ class PitchConfig:
     channel: str = "mix"
     parameters: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        channel = self.channel.strip().lower()  # one name for each channel, so that one choice has one id
+        if channel.isascii() and channel.isdigit():
+            channel = {1: "left", 2: "right"}.get(int(channel), str(int(channel)))
+        object.__setattr__(self, "channel", channel)
+
 
 @dataclass(frozen=True)
 class ContourConfig:
     """How f0 becomes symbols.
+
+    Parameters that the chosen quantiser does not read go back to their defaults: they change no result, so they
+    must not make another analysis.
 
     Attributes
     ----------
@@ -82,6 +94,7 @@ class ContourConfig:
     min_confidence: float = 0.0
 
     def __post_init__(self) -> None:
+        _settle_floats(self, "contour")
         _one_of("contour.quantiser", self.quantiser, ("epsilon", "kmeans"))
         _one_of("contour.kmeans_scope", self.kmeans_scope, ("recording", "corpus"))
         _one_of("contour.bounds_closed", self.bounds_closed, ("left", "right"))
@@ -89,7 +102,7 @@ class ContourConfig:
         bounds = tuple(float(b) for b in self.bounds_cents)
         if (
             not bounds
-            or any(b <= 0 for b in bounds)
+            or not all(0 < b < math.inf for b in bounds)
             or list(bounds) != sorted(set(bounds))
             or len(bounds) > 126
         ):
@@ -105,7 +118,13 @@ class ContourConfig:
             _above("contour.max_jump_cents", self.max_jump_cents, 0, "cents")
         for name in ("max_rest_s", "min_piece_s", "min_phrase_s", "median_s"):
             _at_least(f"contour.{name}", getattr(self, name), 0, "seconds")
-        _at_least("contour.min_confidence", self.min_confidence, 0, "")
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"contour.min_confidence must be 0 to 1, got {self.min_confidence}")
+        if self.quantiser == "kmeans":
+            object.__setattr__(self, "epsilon_cents", ContourConfig.epsilon_cents)
+        else:
+            object.__setattr__(self, "kmeans_scope", ContourConfig.kmeans_scope)
+            object.__setattr__(self, "centres_cents", None)
 
     @property
     def vocabulary(self) -> str:
@@ -114,9 +133,11 @@ class ContourConfig:
         The step classes are the whole meaning of a symbol, whichever way the segments were found, except
         that segments of another quantiser are other notes: so its name and width are part of it.
         """
-        width = f"{self.epsilon_cents:g}" if self.quantiser == "epsilon" else f"{self.k}{self.kmeans_scope}"
-        bounds = ",".join(f"{b:g}" for b in self.bounds_cents)
-        return f"{self.quantiser}:{width}:{bounds}:{self.bounds_closed}:{self.median_s:g}"
+        width = (
+            _shortest(self.epsilon_cents) if self.quantiser == "epsilon" else f"{self.k}{self.kmeans_scope}"
+        )
+        bounds = ",".join(_shortest(b) for b in self.bounds_cents)
+        return f"{self.quantiser}:{width}:{bounds}:{self.bounds_closed}:{_shortest(self.median_s)}"
 
 
 @dataclass(frozen=True)
@@ -142,6 +163,7 @@ class MiningConfig:
     max_order: int = 3
 
     def __post_init__(self) -> None:
+        _settle_floats(self, "mining")
         _one_of("mining.support", self.support, ("occurrences", "sequences"))
         if self.max_gap is not None and self.max_gap < 0:
             raise UsageError(
@@ -275,6 +297,21 @@ def assign(config: Config, values: dict[str, Any]) -> Config:
     return changed
 
 
+def _settle_floats(part: ContourConfig | MiningConfig, where: str) -> None:
+    """Make 80 and 80.0, 0.0 and -0.0 one value, so that they are one analysis; refuse what JSON cannot hold."""
+    hints = typing.get_type_hints(type(part))
+    for name, value in vars(part).items():
+        if hints[name] in (float, float | None) and value is not None:
+            if not math.isfinite(value):
+                raise UsageError(f"{where}.{name} must be a finite number, got {value}")
+            object.__setattr__(part, name, float(value) + 0.0)
+
+
+def _shortest(value: float) -> str:
+    """The shortest decimal that is this number and no other: two values never share one."""
+    return repr(value).removesuffix(".0")
+
+
 def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
     if value not in valid:
         raise UsageError(f"{name} cannot be {value!r}; {nearest(str(value), valid)}")
@@ -350,7 +387,13 @@ _PRESETS: dict[str, Config] = {
         name="sid-2020",
         pitch=PitchConfig(tracker="melodia"),
         contour=ContourConfig(
-            quantiser="kmeans", kmeans_scope="corpus", bounds_cents=(70.0, 112.0), bounds_closed="left"
+            quantiser="kmeans",
+            kmeans_scope="corpus",
+            bounds_cents=(70.0, 112.0),
+            bounds_closed="left",
+            max_rest_s=0.0,
+            max_jump_cents=None,
+            min_piece_s=0.0,
         ),
         mining=MiningConfig(min_support=3, support="sequences", min_length=5),
     ),

@@ -436,10 +436,14 @@ class _Job:
         self.progress.start("fitting pitch clusters to the corpus")
         inputs = sorted(self.known.covered[plan.pitch.id])
         histogram = None
-        columns = ["f0_hz"]
+        columns, least = ["f0_hz", "confidence"], plan.config.contour.min_confidence
         for batch in self.writer.snapshot.batches("pitch", columns, f"analysis_id = '{plan.pitch.id}'", 256):
-            one = cents_histogram(np.asarray(batch.column(0).flatten(), np.float32))
-            histogram = one if histogram is None else histogram + one
+            for i in range(
+                batch.num_rows
+            ):  # row by row: a track without confidence may stand beside one with it
+                f0_hz, sure = (np.asarray(batch.column(c)[i].values, np.float32) for c in columns)
+                one = cents_histogram(f0_hz, sure, least)
+                histogram = one if histogram is None else histogram + one
         assert histogram is not None and plan.config.contour.k is not None
         return plan.fitted(
             fit_kmeans(histogram, plan.config.contour.k).tolist(), set_hash(inputs), len(inputs)
