@@ -81,6 +81,11 @@ class Committer:
             self.rows("analyses", analysis_rows(new))
             self.known.analyses.update(a.id for a in new)
 
+    def replace_analysis(self, analysis: Analysis) -> None:
+        """Write the row of an analysis anew: what is not part of its id, such as its inputs, has changed."""
+        self.replace_rows("analyses", in_list("analysis_id", [analysis.id]))
+        self.rows("analyses", analysis_rows([analysis]))
+
     def rows(self, table: str, rows: pa.Table) -> None:
         """Add rows to a table."""
         if rows.num_rows:
@@ -142,11 +147,15 @@ class Committer:
 
     def forget(self, key: tuple[str, str]) -> None:
         """Remove a path, and its recording where no other path holds it."""
-        self._forget_file(key, self.known.files.pop(key, None))
-        self._files.pop(key, None)
+        self.forget_file(key)
         if self.known.failures.pop(key, None) is not None:
             self._deleted["failures"].add(key)
             self._failures.pop(key, None)
+
+    def forget_file(self, key: tuple[str, str]) -> None:
+        """Remove a path, and its recording where no other path holds it, but keep its failure."""
+        self._forget_file(key, self.known.files.pop(key, None))
+        self._files.pop(key, None)
 
     def _forget_file(self, key: tuple[str, str], old: dict[str, Any] | None) -> None:
         if old is None:

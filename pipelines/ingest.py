@@ -28,17 +28,18 @@ from motifdb.ids import set_hash
 from motifdb.kernels.jit import were_compiled
 from motifdb.pipelines import analyses as an
 from motifdb.pipelines.committer import COMMIT_RECORDINGS, Committer
-from motifdb.pipelines.compare import compare_pitch, store_reference
+from motifdb.pipelines.compare import compare_pitch
 from motifdb.pipelines.cost import cost_s
 from motifdb.pipelines.counts import refresh_counts
 from motifdb.pipelines.engine import Engine, InlineEngine, check_engine, choose_engine
 from motifdb.pipelines.inputs.decode import parse_channel
 from motifdb.pipelines.inputs.discover import discover
 from motifdb.pipelines.inputs.f0 import NeedsHop
-from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, sniff, suffix_of
+from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, BARE_SUFFIXES, sniff, suffix_of
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import Labelling
 from motifdb.pipelines.reading import HEAD_BYTES, Reader, failure_row
+from motifdb.pipelines.references import NO_TRACK, References
 from motifdb.pipelines.stages import coverage_row, rows_of_recordings
 from motifdb.pipelines.survey import Seen, Survey, survey
 from motifdb.pipelines.trackers.registry import get_tracker, tracker_class
@@ -177,7 +178,7 @@ class _Job:
             stored = self.writer.snapshot.table("analyses")
             for kind, plan in plans.items():
                 fit = an.latest_fit(stored, plan.pitch, config.contour)
-                if fit is not None and fit[0].centres_cents is not None:
+                if fit is not None and fit[0].centres_cents:  # a fit to silence fits nothing that sounds
                     plans[kind] = plan.fitted(fit[0].centres_cents, fit[1], fit[2])
         return plans
 
@@ -196,6 +197,8 @@ class _Job:
             for row in found.corpora.values():
                 if self.known.corpora.get(row["corpus_id"]) != row:
                     self.committer.corpus(row)
+            for key in found.resolved:
+                self.committer.forget(key)
             if options.prune:
                 for key in found.gone:
                     self.committer.forget(key)
@@ -204,6 +207,7 @@ class _Job:
             self._read_files(todo)
             self._relabel(found)
             self._flush("ingest")
+            self._references(found)
             if STAGES.index(options.until) >= STAGES.index("pitch"):
                 self._across_pitch()
             if STAGES.index(options.until) >= STAGES.index("contours"):
@@ -223,7 +227,7 @@ class _Job:
         for seen in found.unchanged:
             row = self.known.files[seen.key]
             if row["state"] == "failed":
-                if self._tries_again(self.known.failures.get(seen.key)):
+                if self._tries_again(seen, self.known.failures.get(seen.key)):
                     todo.append(seen)
             elif (
                 self.labelling.is_reference(seen) != (row["state"] == "reference")
@@ -242,9 +246,11 @@ class _Job:
         self.expected_work_s = sum(cost_s(seen, self.times_real_time) for seen in todo)
         return todo
 
-    def _tries_again(self, failure: dict[str, Any] | None) -> bool:
+    def _tries_again(self, seen: Seen, failure: dict[str, Any] | None) -> bool:
         if failure is None or self.options.retry_failed:
             return True
+        if failure["kind"] == NO_TRACK and self.labelling.has_manifest:
+            return not self.labelling.is_reference(seen)
         ours = {plan.pitch.id for plan in self.plans.values()} | {
             a.id for plan in self.plans.values() for a in plan.analyses()
         }
@@ -255,8 +261,7 @@ class _Job:
         if self.options.hop is not None:
             return
         for seen in todo:
-            name = seen.found.name.lower().removesuffix(b".gz")
-            if name.endswith((b".pitch", b".txt", b".f0")) and not self.labelling.is_reference(seen):
+            if suffix_of(seen.found.name) in BARE_SUFFIXES:
                 try:
                     with open(seen.found.path, "rb") as file:
                         sniffed = sniff(file.read(HEAD_BYTES), seen.found.name)
@@ -297,6 +302,7 @@ class _Job:
     def _unreadable(self, found: Survey) -> None:
         for seen in found.unreadable:
             failure = Failure("discover", "unreadable", str(seen.found.error))
+            self.committer.forget_file(seen.key)  # as one that could never be read
             self.committer.failure_without_file(failure_row(seen, failure, None))
             self.reader.counts["failed"] += 1
 
@@ -337,12 +343,14 @@ class _Job:
 
     # -- passes over what is stored -------------------------------------------------------------------
 
+    def _references(self, found: Survey) -> None:
+        if not self.labelling.has_manifest:
+            return
+        references = References(self.committer, self.reader, self.labelling, found.all, self.options.hop)
+        for _ in references.update(is_stored=self.options.until != "files"):
+            self._flush("reference pitch")
+
     def _across_pitch(self) -> None:
-        for key, digest, track in self.reader.references:
-            recording_id = self.known.files[key]["recording_id"] if key in self.known.files else None
-            if recording_id is not None:
-                store_reference(self.committer, recording_id, digest, track)
-        self._flush("reference pitch")
         compare_pitch(self.committer, self.writer, {r for ids in self.reader.scope.values() for r in ids})
         self._flush("pitch analyses compared")
 
@@ -445,9 +453,25 @@ class _Job:
                 one = cents_histogram(f0_hz, sure, least)
                 histogram = one if histogram is None else histogram + one
         assert histogram is not None and plan.config.contour.k is not None
-        return plan.fitted(
+        fitted = plan.fitted(
             fit_kmeans(histogram, plan.config.contour.k).tolist(), set_hash(inputs), len(inputs)
         )
+        self._make_newest(plan, fitted)
+        return fitted
+
+    def _make_newest(self, plan: an.Plan, fitted: an.Plan) -> None:
+        """Where other inputs led to clusters that are there already, that analysis is of these inputs now.
+
+        Without this it would count as stale for ever, or a later run would go on with clusters that were
+        fitted between the two.
+        """
+        contour = fitted.contour
+        assert contour is not None
+        if contour.id in self.known.analyses:
+            newest = an.latest_fit(self.writer.snapshot.table("analyses"), plan.pitch, plan.config.contour)
+            if newest != (fitted.config.contour, contour.inputs_hash, contour.n_inputs):
+                self.committer.replace_analysis(contour)
+                self._flush("pitch clusters fitted anew")
 
     # -- end ------------------------------------------------------------------------------------------
 

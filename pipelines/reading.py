@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import InputError
 from motifdb.ids import ID_BYTES, content_id
-from motifdb.pipelines.compare import read_reference
 from motifdb.pipelines.cost import cost_s
 from motifdb.pipelines.inputs.discover import read_content, read_head
 from motifdb.pipelines.inputs.f0 import NeedsHop, f0_text
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from motifdb.pipelines.analyses import Plan
     from motifdb.pipelines.committer import Committer
     from motifdb.pipelines.labelling import Labelling
-    from motifdb.pipelines.records import PitchTrack
     from motifdb.pipelines.survey import Seen
 
 UNIT_ITEMS = 64
@@ -75,7 +73,7 @@ class Reader:
         self._times_real_time = times_real_time
         self._waiting: dict[str, list[tuple[Seen, Sniffed]]] = {}
         self._again: list[Seen] = []
-        self.references: list[tuple[tuple[str, str], str, PitchTrack]] = []
+        self.references: list[Seen] = []
         self.counts = {"input": 0, "skipped": 0, "reference": 0, "failed": 0}
         self.scope: dict[str, set[str]] = {}
 
@@ -112,16 +110,14 @@ class Reader:
         return again
 
     def _item(self, seen: Seen) -> Item | None:
+        if self._labelling.is_reference(seen):
+            self.references.append(seen)  # read when all recordings are there, see `References`
+            return None
         sniffed: Sniffed | None = None
         try:
             sniffed = sniff(read_head(seen.found, HEAD_BYTES), seen.found.name)
             if sniffed.problem is not None:
                 raise sniffed.problem
-            if self._labelling.is_reference(seen):
-                digest, track = read_reference(seen, sniffed, self._hop)
-                self.references.append((self._labelling.described_by(seen), digest, track))
-                self.settle(seen, sniffed.container, state="reference")
-                return None
             if sniffed.kind == "other":
                 self.settle(seen, sniffed.container, state="skipped")
                 return None

@@ -41,7 +41,9 @@ class Survey:
     """What a walk over the paths found.
 
     `new` and `changed` are to be read, `unchanged` are as they were, `gone` are keys of files the database
-    knows below the paths that are not there now.
+    knows below the paths that are not there now. What lies in a folder that could not be listed is not gone:
+    nobody can tell. `resolved` are keys of failures that were about no file, such as a folder that could not
+    be listed, and that are over.
     """
 
     corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Survey:
     unchanged: list[Seen] = field(default_factory=list)
     unreadable: list[Seen] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
+    resolved: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def all(self) -> list[Seen]:
@@ -66,8 +69,9 @@ def survey(
 ) -> Survey:
     """Walk the paths and compare every file's size and time of change with the database.
 
-    A path inside the folder of a corpus belongs to that corpus; any other folder is a corpus of its own, and
-    a single file belongs to the corpus of its folder.
+    A path inside the folder of a corpus belongs to that corpus, the innermost where corpora are nested; any
+    other folder is a corpus of its own, and a single file belongs to the corpus of its folder. So no file is
+    in two corpora, whatever was named first, and through whichever link.
 
     Parameters
     ----------
@@ -77,6 +81,9 @@ def survey(
     result = Survey()
     asked = [Path(os.path.abspath(p)) for p in paths]
     places = _Places(known)
+    folders = [path if path.is_dir() else path.parent for path in asked]
+    for folder in sorted(folders, key=lambda folder: len(folder.parts)):
+        places.place(folder)  # outer ones first, so that `a/b a` is what `a a/b` is: one corpus
     seen_keys: set[tuple[str, str]] = set()
     for found in discover(asked, skip=skip):
         seen = places.seen(found)
@@ -95,8 +102,23 @@ def survey(
             result.unchanged.append(seen)
         else:
             result.changed.append(seen)
-    result.gone = sorted(_gone(asked, places, known, seen_keys))
+    unlisted = {seen.key for seen in result.unreadable}
+    for key in sorted(_not_seen(asked, places, known, seen_keys)):
+        if key not in known.files:
+            result.resolved.append(key)
+        elif not _lies_in(key, unlisted):
+            result.gone.append(key)
     return result
+
+
+def _lies_in(key: tuple[str, str], folders: set[tuple[str, str]]) -> bool:
+    """Whether a path, or one of the folders above it, is among keys; the root of a corpus is its empty path."""
+    corpus_id, path = key
+    while path:
+        path = path.rpartition("/")[0]
+        if (corpus_id, path) in folders:
+            return True
+    return False
 
 
 class _Places:
@@ -105,12 +127,28 @@ class _Places:
     def __init__(self, known: Known) -> None:
         self.rows = dict(known.corpora)
         self._roots = {row["root_uri"]: corpus_id for corpus_id, row in self.rows.items()}
+        self._real = {
+            os.path.realpath(folder_of(row["root_uri"])): corpus_id for corpus_id, row in self.rows.items()
+        }
         self._of_root: dict[Path, tuple[str, bytes]] = {}
+        self._inner: dict[Path, list[tuple[bytes, str]]] = {}
 
     def seen(self, found: Found) -> Seen:
+        for inside, corpus_id in self.inner(found.root):
+            if found.relative.startswith(inside):
+                return Seen(corpus_id, escape_path(found.relative[len(inside) :]), found)
         corpus_id, prefix = self.place(found.root)
         relative = os.path.join(prefix, found.relative) if prefix else found.relative
         return Seen(corpus_id, escape_path(relative), found)
+
+    def inner(self, root: Path) -> list[tuple[bytes, str]]:
+        """Corpora whose folders lie below a folder: their paths in it, ending in a slash, the innermost first."""
+        if root not in self._inner:
+            top = os.path.join(os.fsencode(root), b"")
+            folders = {os.fsencode(folder_of(uri)): corpus_id for uri, corpus_id in self._roots.items()}
+            below = [(f[len(top) :] + b"/", c) for f, c in folders.items() if f.startswith(top) and f != top]
+            self._inner[root] = sorted(below, key=lambda one: -len(one[0]))
+        return self._inner[root]
 
     def place(self, root: Path) -> tuple[str, bytes]:
         """Corpus of a folder, and the folder's path inside it."""
@@ -124,6 +162,11 @@ class _Places:
             if uri in self._roots:
                 inside = os.fsencode(root)[len(os.fsencode(folder)) :].lstrip(b"/")
                 return self._roots[uri], inside
+        real = Path(os.path.realpath(root))
+        for folder in (real, *real.parents):
+            if os.fspath(folder) in self._real:
+                inside = os.fsencode(real)[len(os.fsencode(folder)) :].lstrip(b"/")
+                return self._real[os.fspath(folder)], inside
         taken = {row["name"] for row in self.rows.values()}
         base = escape_path(os.fsencode(root.name)) or "root"
         name, n = base, 1
@@ -133,6 +176,7 @@ class _Places:
         corpus_id = hash_text("corpus", name)
         self.rows[corpus_id] = {"corpus_id": corpus_id, "name": name, "root_uri": folder_uri(root)}
         self._roots[folder_uri(root)] = corpus_id
+        self._real[os.fspath(real)] = corpus_id
         return corpus_id, b""
 
 
@@ -146,15 +190,16 @@ def folder_of(root_uri: str) -> Path:
     return Path(os.fsdecode(unescape_path(root_uri)))
 
 
-def _gone(
+def _not_seen(
     asked: list[Path], places: _Places, known: Known, seen: set[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
-    """Files the database knows below the folders that were walked, and that were not there."""
+    """What the database knows below the folders that were walked, and that was not there."""
     prefixes: list[tuple[str, str]] = []
     for path in asked:
         if path.is_dir():
             corpus_id, inside = places.place(path)
             prefixes.append((corpus_id, escape_path(inside) + "/" if inside else ""))
+            prefixes += [(inner_id, "") for _, inner_id in places.inner(path)]
     for key in known.files.keys() | known.failures.keys():
         if key not in seen and any(key[0] == c and key[1].startswith(p) for c, p in prefixes):
             yield key

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from motifdb.config import ContourConfig
 from motifdb.errors import UsageError, nearest
-from motifdb.kernels.cents import cents_from_hz, millicents_from_hz
+from motifdb.kernels.cents import UNVOICED, cents_from_hz, millicents_from_hz
 from motifdb.kernels.kmeans import fit_kmeans, histogram_of_millicents
 from motifdb.kernels.phrases import cut_phrases
 from motifdb.kernels.segments import QUANTISERS, class_limits
@@ -87,11 +87,11 @@ def contours(
             f"there is no quantiser {config.quantiser!r}; {nearest(config.quantiser, QUANTISERS)}"
         )
     millicents = millicents_from_hz(f0_hz, confidence, config.min_confidence)
-    if config.quantiser == "kmeans" and config.centres_cents is None:
-        config = _fitted(millicents, config)
-        if not config.centres_cents:  # nothing is voiced
-            millicents = millicents[:0]
-            config = replace(config, centres_cents=(0.0,))
+    if config.quantiser == "kmeans":
+        if config.centres_cents is None:
+            config = _fitted(millicents, config)
+        if not config.centres_cents and not (millicents != UNVOICED).any():
+            config = replace(config, centres_cents=(0.0,))  # nothing is voiced, so none is ever used
     phrases = cut_phrases(
         millicents,
         hop_s,

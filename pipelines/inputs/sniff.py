@@ -50,6 +50,9 @@ F0_SUFFIXES = frozenset((".pitch", ".f0"))
 """Names that claim a pitch track."""
 
 _TEXT_SUFFIXES = frozenset((".txt", ".csv", ".tsv", ".dat"))
+BARE_SUFFIXES = F0_SUFFIXES | _TEXT_SUFFIXES
+"""Names under which numbers alone, without times, are a pitch track."""
+
 _NOT_AUDIO_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
 _OTHER_MAGIC = (
     b"PK\x03\x04", b"PK\x05\x06", b"\x89PNG", b"%PDF", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"BZh", b"\xfd7zXZ",
