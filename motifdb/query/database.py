@@ -37,7 +37,8 @@ class Result:
     """The answer of a statement: an Arrow table that shows itself as text or HTML.
 
     Iterating gives one dict per row. `pyarrow.table(result)`, `polars.DataFrame(result)` and every other reader
-    of the Arrow C stream take it as it is.
+    of the Arrow C stream take it as it is. It shows its first 20 rows, and cuts long texts; with `is_whole`, as
+    `Database.describe` gives it, every row and every word.
 
     >>> result = Result(pa.table({"contour": ["+1 -2", "+1"], "occurrences": [3, 7]}))
     >>> print(result)
@@ -49,8 +50,9 @@ class Result:
     [3, 7]
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, *, is_whole: bool = False) -> None:
         self._table = table
+        self._is_whole = is_whole
 
     def arrow(self) -> pa.Table:
         """As a `pyarrow.Table`."""
@@ -110,8 +112,20 @@ class Result:
 
     def __repr__(self) -> str:
         text = StringIO()
-        write_result(self._table, "table", text, max_rows=_REPR_ROWS, is_color=False)
+        write_result(
+            self._table,
+            "table",
+            text,
+            max_rows=self._n_shown,
+            is_color=False,
+            is_wrapped=self._is_whole,
+            rest=".arrow() has all",
+        )
         return text.getvalue().rstrip("\n")
+
+    @property
+    def _n_shown(self) -> int:
+        return len(self) if self._is_whole else _REPR_ROWS
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
@@ -119,10 +133,9 @@ class Result:
             "<tr>"
             + "".join(f"<td>{escape('' if v is None else str(v))}</td>" for v in row.values())
             + "</tr>"
-            for row in self._table.slice(0, _REPR_ROWS).to_pylist()
+            for row in self._table.slice(0, self._n_shown).to_pylist()
         )
-        more = len(self) - _REPR_ROWS
-        foot = f"<p>{len(self):,} rows, the first {_REPR_ROWS} shown</p>" if more > 0 else ""
+        foot = f"<p>{len(self):,} rows, the first {_REPR_ROWS} shown</p>" if len(self) > self._n_shown else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
 
 
@@ -212,11 +225,11 @@ class Database:
 
     def tables(self) -> Result:
         """Every table and view: name, what one row is, key."""
-        return Result(_relations.tables())
+        return Result(_relations.tables(), is_whole=True)
 
     def describe(self, name: str) -> Result:
         """A table's columns: name, type, unit, meaning."""
-        return Result(_relations.describe(name))
+        return Result(_relations.describe(name), is_whole=True)
 
     def status(self) -> Status:
         """Counts, hours, size, last commit, failures."""

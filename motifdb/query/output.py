@@ -19,6 +19,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol, get_args
 
@@ -33,8 +34,20 @@ WIDTH = 100
 """Columns of text that a table takes at most."""
 
 _MIN_CELL = 10
+_MAX_ROWS = 100
 _TALL_ROWS = 5
 """So few rows are shown one column per line where the columns do not fit side by side."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a table for people is laid out; `write_result` says what each means."""
+
+    max_rows: int
+    width: int
+    is_color: bool
+    is_wrapped: bool
+    rest: str
 
 
 class Batches(Protocol):
@@ -55,6 +68,7 @@ def write_result(
     width: int | None = None,
     is_color: bool | None = None,
     is_wrapped: bool = False,
+    rest: str = "--format csv, json or parquet gives all",
 ) -> int:
     """Write an answer, batch by batch; give the number of its rows.
 
@@ -65,8 +79,9 @@ def write_result(
     out : a path, an open file, or None for standard output
     max_rows : rows that a table shows; None is 100; the rest is counted. Other formats write every row
     width : columns of text that a table takes; None is the terminal's width, at most 100
-    is_wrapped : whether a table's long texts go on in further lines instead of ending in ``…``
     is_color : whether a table's header is bold; None asks the terminal and ``NO_COLOR``
+    is_wrapped : whether a table's long texts go on in further lines instead of ending in ``…``
+    rest : how to see the rows that a table leaves out
 
     Raises
     ------
@@ -75,10 +90,11 @@ def write_result(
     """
     if format not in FORMATS:
         raise UsageError(f"the format {format!r} is unknown; {nearest(str(format), FORMATS)}")
+    most = _MAX_ROWS if max_rows is None else max_rows
     if isinstance(out, str | Path):
         try:
             with open(out, "wb") as stream:
-                return _write(answer, format, stream, max_rows, width or WIDTH, False, is_wrapped)
+                return _write(answer, format, stream, _Look(most, width or WIDTH, False, is_wrapped, rest))
         except OSError as error:
             raise UsageError(f"{out} cannot be written: {error.strerror or error}") from None
     stream_out = sys.stdout if out is None else out
@@ -90,7 +106,8 @@ def write_result(
     if is_color is None:
         is_color = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     try:
-        n_rows = _write(answer, format, stream_out, max_rows, max(width, 20), is_color, is_wrapped)
+        look = _Look(most, max(width, 20), is_color, is_wrapped, rest)
+        n_rows = _write(answer, format, stream_out, look)
         stream_out.flush()
         return n_rows
     except BrokenPipeError:
@@ -100,43 +117,27 @@ def write_result(
         return 0
 
 
-def _write(
-    answer: pa.Table | Batches,
-    format: str,
-    stream: IO[Any],
-    max_rows: int | None,
-    width: int,
-    is_color: bool,
-    is_wrapped: bool,
-) -> int:
+def _write(answer: pa.Table | Batches, format: str, stream: IO[Any], look: _Look) -> int:
     batches = answer.to_batches() if isinstance(answer, pa.Table) else answer
     if format == "parquet":
         return _write_parquet(answer.schema, batches, _binary(stream))
     if format == "csv":
         return _write_csv(answer.schema, batches, _binary(stream))
     if isinstance(stream, io.TextIOBase) or "b" not in getattr(stream, "mode", "b"):
-        return _write_text(answer.schema, batches, format, stream, max_rows, width, is_color, is_wrapped)
+        return _write_text(answer.schema, batches, format, stream, look)
     sink = io.TextIOWrapper(stream, encoding="utf-8", write_through=True)
     try:
-        return _write_text(answer.schema, batches, format, sink, max_rows, width, is_color, is_wrapped)
+        return _write_text(answer.schema, batches, format, sink, look)
     finally:
         sink.detach()
 
 
 def _write_text(
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-    format: str,
-    stream: IO[str],
-    max_rows: int | None,
-    width: int,
-    is_color: bool,
-    is_wrapped: bool,
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], format: str, stream: IO[str], look: _Look
 ) -> int:
     if format == "json":
         return _write_json(schema, batches, stream)
-    rows = 100 if max_rows is None else max_rows
-    return _write_table(schema, batches, stream, rows, width, is_color, is_wrapped)
+    return _write_table(schema, batches, stream, look)
 
 
 def _binary(stream: IO[Any]) -> IO[bytes]:
@@ -251,21 +252,13 @@ def _plain(value: Any, type_: pa.DataType) -> Any:
     return str(value)
 
 
-def _write_table(
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-    stream: IO[str],
-    max_rows: int,
-    width: int,
-    is_color: bool,
-    is_wrapped: bool,
-) -> int:
+def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[str], look: _Look) -> int:
     """Header, rule, rows; the columns are as wide as the shown rows need and the width allows."""
     shown: list[pa.RecordBatch] = []
     n_rows = 0
     for batch in batches:
-        if n_rows < max_rows:
-            shown.append(batch.slice(0, max_rows - n_rows))
+        if n_rows < look.max_rows:
+            shown.append(batch.slice(0, look.max_rows - n_rows))
         n_rows += batch.num_rows
     table = pa.Table.from_batches(shown, schema)
     if len(schema) == 1 and schema.names == ["plan"]:
@@ -275,14 +268,14 @@ def _write_table(
     cells = [[_cell(v, f.type) for v in table.column(i).to_pylist()] for i, f in enumerate(schema)]
     headers = [_header(f.name) for f in schema]
     wanted = [max(map(_wide, [h, *c])) for h, c in zip(headers, cells, strict=True)]
-    widths, n_left_out = fit(wanted, width)
-    bold, normal = ("\x1b[1m", "\x1b[0m") if is_color else ("", "")
+    widths, n_left_out = fit(wanted, look.width)
+    bold, normal = ("\x1b[1m", "\x1b[0m") if look.is_color else ("", "")
     if n_left_out and 0 < n_rows <= _TALL_ROWS:
         name_width = max(map(_wide, headers))
         for number, row in enumerate(zip(*cells, strict=True)):
             stream.write("\n" if number else "")
             for header, cell in zip(headers, row, strict=True):
-                shown_cell = _pad(cell, max(width - name_width - 2, 10), False).rstrip()
+                shown_cell = _pad(cell, max(look.width - name_width - 2, 10), False).rstrip()
                 stream.write(f"{bold}{_pad(header, name_width, False)}{normal}  {shown_cell}".rstrip() + "\n")
         return n_rows
     right = [_is_number(f.type) for f in schema]
@@ -294,9 +287,9 @@ def _write_table(
     stream.write(bold + line(headers) + normal + "\n")
     stream.write("  ".join("─" * w for w in widths) + "\n")
     for row in zip(*cells, strict=True):
-        for part in _wrapped(row, widths) if is_wrapped else [row]:
+        for part in _wrapped(row, widths) if look.is_wrapped else [row]:
             stream.write(line(part) + "\n")
-    stream.write(_footer(schema, n_rows, table.num_rows, n_left_out))
+    stream.write(_footer(schema, n_rows, table.num_rows, n_left_out, look.rest))
     return n_rows
 
 
@@ -306,10 +299,10 @@ def _wrapped(row: Sequence[str], widths: Sequence[int]) -> Iterator[tuple[str, .
     return itertools.zip_longest(*columns, fillvalue="")
 
 
-def _footer(schema: pa.Schema, n_rows: int, n_shown: int, n_left_out: int) -> str:
+def _footer(schema: pa.Schema, n_rows: int, n_shown: int, n_left_out: int, rest: str) -> str:
     notes = []
     if n_rows > n_shown:
-        notes.append(f"{n_rows:,} rows, the first {n_shown:,} shown; --format csv, json or parquet gives all")
+        notes.append(f"{n_rows:,} rows, the first {n_shown:,} shown; {rest}")
     elif n_rows == 0:
         notes.append("no rows")
     if n_left_out:
@@ -366,11 +359,11 @@ def _is_number(type_: pa.DataType) -> bool:
 
 
 def _cell(value: Any, type_: pa.DataType) -> str:
-    """A value for people: one line, numbers to six significant digits, NULL as nothing."""
+    """A value for people: one line, NULL as nothing, numbers as `_number` has them."""
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1e6 or not math.isfinite(value) else f"{value:,.0f}"
+        return _number(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dt.datetime):
@@ -384,6 +377,17 @@ def _cell(value: Any, type_: pa.DataType) -> str:
     if isinstance(plain, dict):
         return _one_line(", ".join(f"{k}={v}" for k, v in plain.items()))
     return _one_line(str(plain))
+
+
+def _number(value: float) -> str:
+    """Three decimals, below 1 three significant digits: milliseconds, thousandths of a cent, small p.
+
+    >>> _number(1.23456), _number(5.0), _number(0.0123456), _number(5.19286e-07), _number(2.5e7)
+    ('1.235', '5', '0.0123', '5.19e-07', '25,000,000')
+    """
+    if not math.isfinite(value) or abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:,.0f}"
 
 
 def _one_line(text: str) -> str:

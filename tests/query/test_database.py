@@ -43,6 +43,16 @@ def test_shows_itself(example_db: Path) -> None:
         html = result._repr_html_()
         assert "<td>&lt;b&gt;</td><td></td><td>0</td>" in html
         assert "30 rows, the first 20 shown" in html
+        assert repr(result).splitlines()[-1] == "(30 rows, the first 20 shown; .arrow() has all)"
+
+
+def test_what_is_there_to_be_read_shows_every_row_and_word(example_db: Path) -> None:
+    with motifdb.open(str(example_db)) as db:
+        described = repr(db.describe("motifs"))
+        shown = described.split()
+        assert all(name in shown for name in TABLES["motifs"].names)
+        assert "…" not in described and "…" not in repr(db.tables())
+        assert db.describe("motifs")._repr_html_().count("<tr>") == 1 + len(TABLES["motifs"].names)
 
 
 def test_tables_describe_table(example_db: Path) -> None:

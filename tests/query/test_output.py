@@ -136,7 +136,7 @@ def test_table_for_people() -> None:
     assert written(table, "table").splitlines() == [
         "contour  length [symbols]  start_s   n",
         "───────  ────────────────  ───────  ──",
-        "+1 -2                   2  1.23457  12",
+        "+1 -2                   2    1.235  12",
         "+1                      1            3",
     ]
 
