@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.errors import UsageError, nearest
+from motifdb.errors import UsageError
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
 """Told apart by colour-blind readers too (after Okabe and Ito); the eighth thing gets the first colour again."""
@@ -299,7 +299,7 @@ def _note_ticks(low_cents: float, high_cents: float) -> list[float]:
 def _target(path: str | Path) -> Path:
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{target} cannot be written as an image; {nearest(target.suffix, _SUFFIXES)}")
+        raise UsageError(f"{target} cannot be written as an image; name it {', '.join(_SUFFIXES)}")
     return target
 
 

@@ -104,7 +104,7 @@ def test_a_motif_above_its_recording(tmp_path: Path, drawn: list[Any]) -> None:
 
 
 def test_what_cannot_be_drawn_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"did you mean '\.png'"):
+    with pytest.raises(UsageError, match=r"name it \.png, \.svg, \.pdf"):
         plot_motif([curve()], tmp_path / "m.pnh")
     with pytest.raises(UsageError, match="no occurrence has a voiced frame"):
         plot_motif([PitchCurve(np.arange(3.0), np.zeros(3))], tmp_path / "m.png")

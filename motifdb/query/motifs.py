@@ -25,7 +25,8 @@ def top_motifs(database: Database, n: int, *, by: str | None = None) -> Result:
     """The motifs least expected under the null model, in all or for each value of a label.
 
     Equal strengths are ordered by length, then id. With `by`, recordings whose files contradict each other about the
-    label are left out (`label_conflicts` lists them).
+    label are left out (`label_conflicts` lists them). Where the database holds several mining analyses, whose motifs
+    stand on different symbols, a column names each row's.
 
     Raises
     ------
@@ -34,10 +35,12 @@ def top_motifs(database: Database, n: int, *, by: str | None = None) -> Result:
     """
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
+    (mined,) = database.sql("select count(*) as n from analyses where kind = 'mining'")
+    analysis = ", (select name from analyses a where a.analysis_id = m.analysis_id) as analysis"
     columns = (
         "m.motif_id[1:8] as motif, m.contour, m.occurrences as times, m.duration_median_s as median_s,"
         " m.log10_p, m.q_value, (select min(path) from files f where f.recording_id = m.scope_key) as path"
-    )
+    ) + (analysis if mined["n"] > 1 else "")
     order = "m.log10_p nulls last, m.length desc, m.motif_id"
     if by is None:
         return database.sql(f"select {columns} from motifs m order by {order} limit {n}")
@@ -77,7 +80,7 @@ def find_motif(database: Database, text: str) -> dict[str, Any]:
     found = list(database.sql(query, {"text": wanted.lower()})) if wanted else []
     if not found:
         raise NotFoundError(
-            f"there is no motif {wanted!r}; give an id from `motifdb top`, or a contour such as '+1 -2 +1'"
+            f"there is no motif {wanted!r}; give an id from `motifdb top`, or a contour such as '+1 -2 +1 -1'"
         )
     if len(found) > 1:
         raise UsageError(f"several motifs begin with {wanted!r}; give more of the id")
