@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -171,6 +172,17 @@ def test_corpus_clusters_are_frozen_until_refreshed(copied: tuple[Path, Path]) -
     fits = [a for a in rows(db, "analyses") if a["kind"] == "contour" and a["name"] == "clusters"]
     assert sorted(a["n_inputs"] for a in fits) == [11, 12]
     assert violations(db) == []
+
+
+def test_corpus_clusters_are_fitted_to_the_frames_that_count(tmp_path: Path) -> None:
+    steps = [(220.0, 0.9), (440.0, 0.9), (1760.0, 0.1)]  # the highest is a guess
+    lines = [f"{i / 100:.2f},{steps[i // 50 % 3][0]},{steps[i // 50 % 3][1]}" for i in range(600)]
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/x.csv").write_text("time_s,f0_hz,confidence\n" + "\n".join(lines) + "\n")
+    contour = ContourConfig(quantiser="kmeans", k=2, min_confidence=0.5, max_jump_cents=None)
+    run(tmp_path / "a.motifdb", tmp_path / "c", config=replace(FINE, contour=contour))
+    (fit,) = [a for a in rows(tmp_path / "a.motifdb", "analyses") if a["kind"] == "contour"]
+    assert json.loads(fit["parameters"])["centres_cents"] == [-1200.0, 0.0]
 
 
 def test_a_missing_hop_is_asked_for_before_any_work(tmp_path: Path) -> None:
