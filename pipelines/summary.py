@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motifdb.pipelines.ingest import Options, Report
     from motifdb.query.database import Database
 
 WIDTH = 100
+_TIMES = 6
 
 
 def summary(path: Path, options: Options, report: Report) -> str:
-    """A few lines for people, none wider than 100 columns."""
+    """A few lines for people, of at most 100 columns but for the first and the last: paths to copy stay whole."""
     from motifdb.query.database import Database
 
     lines = [_files(path, report)]
@@ -26,13 +29,17 @@ def summary(path: Path, options: Options, report: Report) -> str:
         )
     if report.has_metadata:
         lines.append(_labels(report))
+    next_step = f"motifdb status --db {quote(str(path))}"
     with Database(path) as database:
         if options.until == "motifs" and report.mining_ids:
-            lines += _motifs(database, options, report)
-        n_motifs = database.snapshot.count("motifs")
+            found = _found(database, report)
+            lines += _motifs(database, options, report, found)
+            next_step = _after_motifs(database, options, found) or next_step
+    if options.until != "motifs":
+        next_step = "the same command without --until, to go on to motifs"
     lines += _failures(report)
-    lines.append(_next(path, options, report, n_motifs))
-    return "\n".join(line[: WIDTH - 1] + "…" if len(line) > WIDTH else line for line in lines)
+    shown = [line[: WIDTH - 1] + "…" if len(line) > WIDTH else line for line in lines[1:]]
+    return "\n".join([lines[0], *shown, f"next: {next_step}"])
 
 
 def _labels(report: Report) -> str:
@@ -45,55 +52,61 @@ def _labels(report: Report) -> str:
 
 
 def _files(path: Path, report: Report) -> str:
-    counts = {
+    walked = {
+        "files seen": report.n_seen,
         "new": report.n_new,
         "changed": report.n_changed,
         "unchanged": report.n_unchanged,
-        "skipped": report.n_skipped,
-        "reference tracks": report.n_references,
-        "failed": report.n_failed,
         "gone (--prune forgets them)": report.n_gone,
         "forgotten": report.n_pruned,
     }
-    said = ", ".join(f"{n:,} {what}" for what, n in counts.items() if n)
-    return f"{path}: {report.n_seen:,} files seen" + (f": {said}" if said else "")
+    read = {
+        "inputs": report.n_inputs,
+        "skipped": report.n_skipped,
+        "reference tracks": report.n_references,
+        "failed": report.n_failed,
+    }
+    said, of_read = (", ".join(f"{n:,} {what}" for what, n in d.items() if n) for d in (walked, read))
+    return f"{path}: {said or 'no files'}" + (f"; read: {of_read}" if of_read else "")
 
 
-def _motifs(database: Database, options: Options, report: Report) -> list[str]:
-    ids = ", ".join(f"'{i}'" for i in report.mining_ids)
-    (row,) = (
-        database.sql(
-            "select coalesce(sum(n_rows), 0) as n, coalesce(sum(n_motifs_any_duration), 0) as n_any,"
-            f" coalesce(sum(n_occurrences_any_duration), 0) as o_any from coverage where analysis_id in ({ids})"
-        )
-        .arrow()
-        .to_pylist()
+def _found(database: Database, report: Report) -> dict[str, int]:
+    """Motifs, patterns, places and calls of this run's analyses, and what there was before the rule of duration."""
+    ids = _ids(report)
+    (row,) = database.sql(
+        "select coalesce(sum(n_motifs_any_duration), 0)::bigint as n_any,"
+        f" coalesce(sum(n_occurrences_any_duration), 0)::bigint as o_any from coverage where analysis_id in ({ids})"
     )
-    (kept,) = (
-        database.sql(
-            "select count(*) as n, coalesce(sum(occurrences), 0) as o, count(distinct pattern_id) as p,"
-            f" coalesce(sum((q_value < 0.05)::int), 0) as strong from motifs where analysis_id in ({ids})"
-        )
-        .arrow()
-        .to_pylist()
+    (kept,) = database.sql(
+        "select count(*) as n, coalesce(sum(occurrences), 0)::bigint as o, count(distinct pattern_id) as p,"
+        " coalesce(sum((q_value < 0.05)::int), 0)::bigint as strong"
+        f" from motifs where analysis_id in ({ids})"
     )
-    lines = [
-        f"{kept['n']:,} motifs ({kept['p']:,} patterns) at {kept['o']:,} places;"
-        f" {kept['strong']:,} of them at q < 0.05"
-    ]
-    shortest_s = options.config.mining.min_duration_s
-    if shortest_s:
+    return row | kept
+
+
+def _ids(report: Report) -> str:
+    return ", ".join(f"'{i}'" for i in report.mining_ids)
+
+
+def _motifs(database: Database, options: Options, report: Report, found: dict[str, int]) -> list[str]:
+    mining = options.config.mining
+    if found["n"]:
+        lines = [
+            f"{found['n']:,} motifs ({found['p']:,} patterns) at {found['o']:,} places;"
+            f" {found['strong']:,} of them at q < 0.05"
+        ]
+    else:
+        lines = ["no motifs: no contour comes back often and long enough inside one recording"]
+    if mining.min_duration_s:
         lines.append(
-            f"before the rule of at least {shortest_s:g} s: {int(row['n_any']):,} motifs at {int(row['o_any']):,} places"
+            f"before the rule of at least {mining.min_duration_s:g} s:"
+            f" {found['n_any']:,} motifs at {found['o_any']:,} places"
         )
-    strongest = (
-        database.sql(
-            "select motif_id, contour, length, occurrences, duration_median_s, log10_p, scope_key from motifs"
-            f" where analysis_id in ({ids}) order by log10_p nulls last, length desc, motif_id limit 3"
-        )
-        .arrow()
-        .to_pylist()
-    )
+    strongest = database.sql(
+        "select motif_id, contour, length, occurrences, duration_median_s, log10_p, scope_key from motifs"
+        f" where analysis_id in ({_ids(report)}) order by log10_p nulls last, length desc, motif_id limit 3"
+    ).rows()
     if strongest:
         lines.append("strongest:")
     for motif in strongest:
@@ -101,38 +114,38 @@ def _motifs(database: Database, options: Options, report: Report) -> list[str]:
     return lines
 
 
-def _one(database: Database, motif: dict[str, object]) -> list[str]:
-    where = (
-        database.sql(
-            "select path from files where recording_id = $key and state = 'input' order by path limit 1",
-            {"key": motif["scope_key"]},
-        )
-        .arrow()
-        .to_pylist()
-    )
-    times = (
-        database.sql(
+def _one(database: Database, motif: dict[str, Any]) -> list[str]:
+    where = database.sql(
+        "select path from files where recording_id = $key and state = 'input' order by path limit 1",
+        {"key": motif["scope_key"]},
+    ).rows()
+    times = [
+        row["start_s"]
+        for row in database.sql(
             "select start_s from occurrences where motif_id = $motif order by start_s",
             {"motif": motif["motif_id"]},
         )
-        .arrow()
-        .column(0)
-        .to_pylist()
-    )
-    shown = " ".join(f"{t:.1f}" for t in times[:6]) + (" ..." if len(times) > 6 else "")
-    p = "" if motif["log10_p"] is None else f"p = {_p_text(float(str(motif['log10_p'])))}, "
-    contour = str(motif["contour"])
+    ]
+    shown = " ".join(f"{t:.1f}" for t in times[:_TIMES]) + (" ..." if len(times) > _TIMES else "")
+    p = "" if motif["log10_p"] is None else f", p = {_p_text(motif['log10_p'])}"
+    contour = motif["contour"]
     contour = contour if len(contour) <= 40 else contour[:39] + "…"
-    path = where[0]["path"] if where else "?"
     return [
-        f"  {str(motif['motif_id'])[:8]}  {contour}  {motif['occurrences']} times,"
-        f" {float(str(motif['duration_median_s'])):.1f} s, {p}in {path}",
-        f"            at {shown} s",
+        f"  {motif['motif_id'][:8]}  {contour}   {motif['occurrences']} times, {motif['duration_median_s']:.1f} s{p}",
+        f"            at {shown} s in {where[0]['path'] if where else '?'}",
     ]
 
 
 def _p_text(log10_p: float) -> str:
-    return f"{10**log10_p:.2g}" if log10_p > -2 else f"1e{log10_p:.0f}"
+    """A probability, also where it is below what a float holds.
+
+    >>> _p_text(-8.804), _p_text(-0.5), _p_text(-400.3)
+    ('1.6e-09', '0.32', '5.0e-401')
+    """
+    if log10_p > -300:
+        return f"{10**log10_p:.2g}"
+    exponent = math.floor(log10_p)
+    return f"{10 ** (log10_p - exponent):.1f}e{exponent}"
 
 
 def _failures(report: Report) -> list[str]:
@@ -140,20 +153,20 @@ def _failures(report: Report) -> list[str]:
         return []
     kinds = Counter(str(f["kind"]) for f in report.failures)
     said = ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common())
-    lines = [f"{len(report.failures):,} inputs cannot be used ({said}):"]
+    n = len(report.failures)
+    lines = [f"{n:,} input{'s' * (n != 1)} cannot be used ({said}):"]
     lines += [f"  {f['path']}: {f['reason']}" for f in report.failures[:3]]
     if len(report.failures) > 3:
         lines.append('  ... all of them: motifdb sql "select path, reason from failures"')
     return lines
 
 
-def _next(path: Path, options: Options, report: Report, n_motifs: int) -> str:
-    if options.until == "motifs" and not n_motifs and options.config.mining.min_duration_s:
-        return "next: the same with --set mining.min_duration_s=0, to keep motifs of any duration"
-    if options.until != "motifs":
-        return f"next: motifdb ingest {' '.join(str(p) for p in options.paths)} --db {path}"
-    return (
-        f"next: motifdb top --by singer --db {path}"
-        if report.mining_ids
-        else f"next: motifdb status --db {path}"
-    )
+def _after_motifs(database: Database, options: Options, found: dict[str, int]) -> str | None:
+    """What to try once mining is done; None where there is nothing to look at."""
+    if not found["n"]:
+        if not found["n_any"]:
+            return None
+        return "the same with --set mining.min_duration_s=0, to keep motifs of any duration"
+    (labelled,) = database.sql("select count(singer) as n from files where state = 'input'")
+    by = " --by singer" if labelled["n"] else ""
+    return f"motifdb top{by} --db {quote(str(database.path))}"
