@@ -331,9 +331,9 @@ MOTIFS = TableSpec(
             "-",
             "greatest number of occurrences that share no symbol, from the left",
         ),
-        Column("duration_median_s", pa.float64(), "s", "of its occurrences"),
-        Column("duration_min_s", pa.float64(), "s", "of its occurrences"),
-        Column("duration_max_s", pa.float64(), "s", "of its occurrences"),
+        Column("duration_median_s", pa.float64(), "s", "median duration of its occurrences"),
+        Column("duration_min_s", pa.float64(), "s", "shortest of its occurrences"),
+        Column("duration_max_s", pa.float64(), "s", "longest of its occurrences"),
         Column(
             "expected_support",
             pa.float64(),
