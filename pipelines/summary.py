@@ -34,7 +34,7 @@ def summary(path: Path, options: Options, report: Report) -> str:
         if options.until == "motifs" and report.mining_ids:
             found = _found(database, report)
             lines += _motifs(database, options, report, found)
-            next_step = _after_motifs(database, options, found) or next_step
+            next_step = _after_motifs(database, found) or next_step
     if options.until != "motifs":
         next_step = "the same command without --until, to go on to motifs"
     lines += _failures(report)
@@ -161,7 +161,7 @@ def _failures(report: Report) -> list[str]:
     return lines
 
 
-def _after_motifs(database: Database, options: Options, found: dict[str, int]) -> str | None:
+def _after_motifs(database: Database, found: dict[str, int]) -> str | None:
     """What to try once mining is done; None where there is nothing to look at."""
     if not found["n"]:
         if not found["n_any"]:
