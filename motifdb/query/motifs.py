@@ -36,7 +36,7 @@ def top_motifs(database: Database, n: int, *, by: str | None = None) -> Result:
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
     (mined,) = database.sql("select count(*) as n from analyses where kind = 'mining'")
-    analysis = ", (select name from analyses a where a.analysis_id = m.analysis_id) as analysis"
+    analysis = ", (select a.analysis_id[1:8] || ' ' || name from analyses a where a.analysis_id = m.analysis_id) as analysis"
     columns = (
         "m.motif_id[1:8] as motif, m.contour, m.occurrences as times, m.duration_median_s as median_s,"
         " m.log10_p, m.q_value, (select min(path) from files f where f.recording_id = m.scope_key) as path"

@@ -55,7 +55,10 @@ class AnalysisStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything `motifdb status` tells; `str` of it is the text."""
+    """Everything `motifdb status` tells; `str` of it is the text.
+
+    `corpora` are where each one's folder stands, by name; `n_rows` by table, `n_files` by state.
+    """
 
     path: Path
     commit: int
@@ -63,6 +66,7 @@ class Status:
     message: str
     format_version: int
     size_bytes: int
+    corpora: dict[str, str]
     n_rows: dict[str, int]
     audio_hours: float
     f0_hours: float
@@ -104,6 +108,10 @@ def status(snapshot: Snapshot) -> Status:
             message=snapshot.record.message,
             format_version=snapshot.format_version,
             size_bytes=size_on_disk(snapshot.path),
+            corpora={
+                row["name"]: row["root_uri"]
+                for row in session.table("select name, root_uri from corpora order by name").to_pylist()
+            },
             n_rows={name: snapshot.count(name) for name in TABLES},
             audio_hours=hours["audio"],
             f0_hours=hours["f0"],
@@ -202,6 +210,7 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
 def _lines(s: Status) -> Iterator[str]:
     yield from _wrap("database", f"{s.path}, {size_text(s.size_bytes)}, format {s.format_version}")
     yield from _wrap("commit", f"{s.commit}, {s.committed_at:%Y-%m-%d %H:%M:%S} UTC: {s.message}")
+    yield from _wrap("corpora", ", ".join(f"{name} in {root}" for name, root in s.corpora.items()) or "none")
     hours = [
         f"{h:,.1f} h of {what}" for h, what in ((s.audio_hours, "audio"), (s.f0_hours, "f0 tracks")) if h
     ]

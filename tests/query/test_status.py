@@ -26,6 +26,7 @@ def test_counts_hours_and_size(told: Status, example: Snapshot) -> None:
     assert told.n_rows == {name: len(part) for name, part in rows.items()}
     assert told.f0_hours == pytest.approx(sum(r["duration_s"] for r in rows["recordings"]) / 3600)
     assert told.audio_hours == 0
+    assert told.corpora == {"songs": "/somewhere/songs"}
     assert told.n_files == {"input": 5, "failed": 1, "skipped": 1}
     assert told.size_bytes == size_on_disk(example.path) > 10_000
     assert (told.commit, told.message) == (1, "add the example")
@@ -57,6 +58,7 @@ def test_text_fits_and_says_it_all(told: Status) -> None:
     assert "\n1 failure; " in text
     assert "broken.wav: the file is empty" in text
     assert "5 input, 1 failed, 1 skipped" in text
+    assert "\ncorpora     songs in /somewhere/songs\n" in text, "the name that motifdb relocate takes"
     assert "epsilon" in text
 
 
