@@ -331,7 +331,12 @@ MOTIFS = TableSpec(
             "-",
             "greatest number of occurrences that share no symbol, from the left",
         ),
-        Column("duration_median_s", pa.float64(), "s", "median duration of its occurrences"),
+        Column(
+            "duration_median_s",
+            pa.float64(),
+            "s",
+            "median duration of its occurrences; of an even number, the lower of the middle two",
+        ),
         Column("duration_min_s", pa.float64(), "s", "shortest of its occurrences"),
         Column("duration_max_s", pa.float64(), "s", "longest of its occurrences"),
         Column(
