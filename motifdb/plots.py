@@ -160,7 +160,7 @@ def _overlay(axis: Any, occurrences: Sequence[PitchCurve]) -> None:
         )
     inner = laid[~np.isnan(laid)]
     if inner.size:
-        low_cents, high_cents = np.percentile(inner, (0.5, 99.5)) if not few else (inner.min(), inner.max())
+        low_cents, high_cents = _extent(inner)
         axis.set_ylim(low_cents - 80, high_cents + 80)
     axis.set_xlim(0, length_s)
     axis.set_xlabel(
@@ -169,6 +169,21 @@ def _overlay(axis: Any, occurrences: Sequence[PitchCurve]) -> None:
     axis.set_ylabel("pitch from the\noccurrence's median (cents)")
     axis.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     _legend(axis)
+
+
+def _extent(cents: NDArray[np.float64]) -> tuple[float, float]:
+    """Lowest and highest pitch to show: all of it, but for glitches far outside of what is sung.
+
+    A tracker's slips down to its lowest frequency would else press the melody into a line.
+
+    >>> _extent(np.r_[np.linspace(0.0, 1000.0, 101), -4000.0])
+    (-641.2, 1000.0)
+    """
+    low, high = np.percentile(cents, (5, 95))
+    reach = 0.75 * max(float(high - low), 200.0)
+    return round(max(float(cents.min()), float(low) - reach), 1), round(
+        min(float(cents.max()), float(high) + reach), 1
+    )
 
 
 def _on_grid(occurrence: PitchCurve, grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -201,9 +216,8 @@ def _draw_recording(
 ) -> None:
     cents = recording.cents
     voiced = cents[~np.isnan(cents)]
-    low, high = (np.percentile(voiced, (0.5, 99.5)) if voiced.size else (-1200.0, 0.0)) + np.array(
-        [-150.0, 150.0]
-    )
+    low, high = _extent(voiced) if voiced.size else (-1200.0, 0.0)
+    low, high = low - 150.0, high + 150.0
     lanes = _lanes(spans)
     lane_cents = 0.07 * (high - low)
     for axis, (start_s, end_s) in zip(axes, rows, strict=True):

@@ -122,3 +122,14 @@ def test_what_cannot_be_drawn_is_a_sentence(tmp_path: Path) -> None:
 )
 def test_note_names(cents: float, name: str) -> None:
     assert note_name(cents) == name
+
+
+def test_glitches_do_not_press_the_melody_into_a_line(tmp_path: Path, drawn: list[Any]) -> None:
+    sung = curve(2.0)
+    slipped = sung.f0_hz.copy()
+    slipped[120:124] = 33.0
+    plot_motif([sung, PitchCurve(sung.times_s, slipped)], tmp_path / "m.png", recording=sung)
+    low, high = drawn[0].axes[0].get_ylim()
+    steady = sung.cents[sung.f0_hz > 0] - np.nanmedian(sung.cents)
+    assert low <= steady.min() and steady.max() <= high, "all that is sung is shown"
+    assert high - low < 1500, "33 Hz would be 44 semitones below"
