@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -154,10 +155,11 @@ def ingest(
     ] = 512,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
-    """Turn folders of singing into motifs: decode, track pitch, quantise, mine, test, store.
+    """Turn folders of singing into motifs.
 
-    Only what is new or changed is worked on; run it again after a stop and it goes on. Bad files become rows
-    of the table failures, and never stop the run.
+    Decodes, tracks pitch, quantises, mines, tests, stores. Works only on what
+    is new or changed; run it again after a stop and it goes on. Bad files
+    become rows of the table failures and never stop the run.
 
     Examples:
 
@@ -216,7 +218,7 @@ def ingest(
         raise typer.Exit(130) from None
     if not quiet:
         typer.echo(summary(path, options, report))
-    if report.n_failed:
+    if report.failures:
         raise typer.Exit(1)
 
 
@@ -332,15 +334,15 @@ def _query_text(query: str | None, file: Path | None) -> str:
         raise UsageError(f"the query file {file} cannot be read: {error}") from None
 
 
-def _write(table: Any, format_: Format, output: Path | None) -> None:
+def _write(table: Any, format_: Format, output: Path | None, *, is_wrapped: bool = False) -> None:
     from motifdb.query.output import write_result
 
-    write_result(table, format_.value, output)
+    write_result(table, format_.value, output, is_wrapped=is_wrapped)
 
 
 @app.command(rich_help_panel="Ask")
 def tables(db: Db = None, at: At = None) -> None:
-    """List the tables and views with what a row is, and how many there are.
+    """List the tables and views with what a row is.
 
     Example:
 
@@ -350,7 +352,7 @@ def tables(db: Db = None, at: At = None) -> None:
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        _write(database.tables().arrow(), Format.table, None)
+        _write(database.tables().arrow(), Format.table, None, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")
@@ -367,7 +369,7 @@ def describe(
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        _write(database.describe(table).arrow(), Format.table, None)
+        _write(database.describe(table).arrow(), Format.table, None, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")
@@ -393,12 +395,12 @@ def top(
     from motifdb.query.motifs import top_motifs
 
     with Database(db, at=at) as database:
-        _write(top_motifs(database, n, by=by).arrow(), format_, output)
+        _write(top_motifs(database, n, by=by).arrow(), format_, output, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")
 def plot(
-    motif: Annotated[str, typer.Argument(help="A motif_id, its beginning, or a contour like '+1 -2 +1'.")],
+    motif: Annotated[str, typer.Argument(help="A motif_id, its beginning, or a contour like '+1 -2 +2 -1'.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.")] = Path(
         "motif.png"
     ),
@@ -410,7 +412,7 @@ def plot(
     Examples:
 
     \b
-        motifdb plot '+1 -2 +1' -o motif.png
+        motifdb plot '+1 -2 +2 -1' -o motif.png
         motifdb plot 3f2a -o motif.svg
     """
     from motifdb.query.database import Database
@@ -454,7 +456,7 @@ def log(
     from motifdb.catalog.locate import find_database
     from motifdb.query.log import log_table
 
-    _write(log_table(find_database(db), n), format_, None)
+    _write(log_table(find_database(db), n), format_, None, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Care for the database")
@@ -487,7 +489,8 @@ def check(
         n_broken += 1
         typer.echo(str(violation))
     if n_broken:
-        typer.echo(f"motifdb: {n_broken} invariants are broken in commit {snapshot.commit}", err=True)
+        are = "invariant is" if n_broken == 1 else "invariants are"
+        typer.echo(f"motifdb: {n_broken} {are} broken in commit {snapshot.commit}", err=True)
         raise typer.Exit(3)
     typer.echo(f"commit {snapshot.commit}: every invariant holds, every byte has its checksum")
 
@@ -614,6 +617,16 @@ def main() -> None:
         # the reader of our output left; there is nobody to tell
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        if os.environ.get("MOTIFDB_TRACEBACK"):
+            raise
+        said = " ".join(str(error).split())[:300]
+        print(
+            f"motifdb: a defect of motifdb, not of your data: {type(error).__name__}: {said};"
+            " MOTIFDB_TRACEBACK=1 shows where, please report it",
+            file=sys.stderr,
+        )
+        sys.exit(70)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,19 @@ import io
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from motifdb.config import Config, preset
 from motifdb.pipelines.demo_corpus import PlantedScore, Span, make_demo_corpus, read_truth, score_planted
 
+if TYPE_CHECKING:
+    from motifdb.query.database import Database
+
 QUERY = """
-select l.value as singer, count(distinct m.pattern_id) as patterns, sum(m.occurrences)::bigint as places,
-       arg_min(m.contour, m.log10_p) as strongest, min(m.log10_p) as log10_p
+select l.value as singer, count(distinct m.pattern_id) as patterns,
+       sum(m.occurrences)::bigint as places, arg_min(m.contour, m.log10_p) as strongest
 from motifs m join recording_labels l on l.recording_id = m.scope_key
-where l.label = 'singer' group by 1 order by log10_p
+where l.label = 'singer' group by 1 order by min(m.log10_p)
 """.strip()
 
 
@@ -58,7 +62,9 @@ def run_demo(folder: Path, *, say: Callable[[str], object], config: Config | Non
         say(f"\n3. motifdb top --by singer -n 2 --db {path}")
         say(
             _text(
-                lambda out: write_result(top_motifs(database, 2, by="singer").arrow(), "table", out, width=97)
+                lambda out: write_result(
+                    top_motifs(database, 2, by="singer").arrow(), "table", out, width=97, is_wrapped=True
+                )
             )
         )
         say(f'4. motifdb sql --db {path} "\n{_indented(QUERY)}"\n')
@@ -73,11 +79,8 @@ def run_demo(folder: Path, *, say: Callable[[str], object], config: Config | Non
     return score
 
 
-def planted_score(database: object, corpus: Path) -> PlantedScore:
+def planted_score(database: Database, corpus: Path) -> PlantedScore:
     """How well the motifs of a database match those planted in a demo corpus (see `score_planted`)."""
-    from motifdb.query.database import Database
-
-    assert isinstance(database, Database)
     found: dict[str, list[Span]] = {}
     for row in database.sql(
         "select o.motif_id, f.path, o.start_s, o.end_s from occurrences o join files f using (recording_id)"

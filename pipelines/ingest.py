@@ -318,7 +318,8 @@ class _Job:
                     self.reader.finish(recording_id, failure)
                 self.report.n_worked += len(unit.items)
                 self.report.duration_s += result.duration_s
-                self.progress.done(len(unit.items), unit.size_bytes, result.duration_s)
+                settled = sum(self.reader.counts.values())
+                self.progress.done(settled, self.reader.n_bytes_settled, self.report.duration_s)
                 self._flush_if_due()
             todo = self.reader.take_back()
 
@@ -394,12 +395,14 @@ class _Job:
         """Take stored rows of recordings as far as the plan goes; the recordings that had rows."""
         met: set[str] = set()
         units = self._stored_units(table, plan, analysis_id, wanted, met)
+        n_done = 0
         for unit, result in self._map(units):
             self.committer.result(result)
             for recording_id, failure in result.outcomes.items():
                 if failure is not None:
                     self._fail_recording(recording_id, failure)
-            self.progress.done(len(unit.items), 0, 0.0)
+            n_done += len(unit.items)
+            self.progress.done(n_done, 0, 0.0)
             self._flush_if_due()
         self._flush(f"{table} taken further")
         return met

@@ -115,6 +115,7 @@ def mine_recording(
         "null_order": null_order,
         "n_motifs_any_duration": len(found),
         "n_occurrences_any_duration": len(places.pattern),
+        "n_occurrences_long_enough": int((places.end_s - places.start_s >= config.min_duration_s).sum()),
     }
     return motifs, occurrences, said
 

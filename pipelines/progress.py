@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -31,8 +32,8 @@ class Progress(Protocol):
     def read(self, seen: Seen) -> None:
         """A file has been read."""
 
-    def done(self, n_items: int, n_bytes: int, duration_s: float) -> None:
-        """Recordings are done: how many, their bytes, the time they play."""
+    def done(self, n_done: int, n_bytes: int, duration_s: float) -> None:
+        """How many of the step's files are done by now, their bytes, and how long they play."""
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -51,7 +52,7 @@ class Quiet:
 
     def read(self, seen: Seen) -> None: ...
 
-    def done(self, n_items: int, n_bytes: int, duration_s: float) -> None: ...
+    def done(self, n_done: int, n_bytes: int, duration_s: float) -> None: ...
 
     def close(self) -> None: ...
 
@@ -94,10 +95,8 @@ class Lines(Quiet):
         self._n_read += 1
         self._show(self._line())
 
-    def done(self, n_items: int, n_bytes: int, duration_s: float) -> None:
-        self._n_done += n_items
-        self._n_bytes_done += n_bytes
-        self._duration_s += duration_s
+    def done(self, n_done: int, n_bytes: int, duration_s: float) -> None:
+        self._n_done, self._n_bytes_done, self._duration_s = n_done, n_bytes, duration_s
         self._show(self._line())
 
     def close(self) -> None:
@@ -125,8 +124,11 @@ class Lines(Quiet):
             return
         self._shown_s = now_s
         if self._is_terminal:
-            self._out.write("\r" + text[:99].ljust(self._width))
-            self._width = max(self._width, min(len(text), 99))
+            shown = text[
+                : max(shutil.get_terminal_size().columns - 1, 10)
+            ]  # a full line would wrap and scroll
+            self._out.write("\r" + shown.ljust(self._width))
+            self._width = len(shown)
         else:
             self._out.write(text + "\n")
         self._out.flush()

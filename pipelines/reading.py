@@ -75,6 +75,7 @@ class Reader:
         self._again: list[Seen] = []
         self.references: list[Seen] = []
         self.counts = {"input": 0, "skipped": 0, "reference": 0, "failed": 0}
+        self.n_bytes_settled = 0
         self.scope: dict[str, set[str]] = {}
 
     @property
@@ -176,6 +177,7 @@ class Reader:
         if failure is not None:
             state = "failed"
         self.counts[state] += 1
+        self.n_bytes_settled += seen.found.size_bytes
         tags = dict(recording["tags"]) if recording else {}
         labels = NO_LABELS if state in ("skipped", "reference") else self._labelling.columns(seen, tags)
         row: dict[str, Any] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from motifdb.config import Config, assign, preset
+from motifdb.config import Config, assign, parameters, preset
 from motifdb.errors import UsageError
 
 
@@ -38,7 +39,18 @@ def chosen_config(
         if file is not None
         else preset(preset_name, k=k if isinstance(k, int) else None)
     )
-    return assign(base, given)
+    return _named(assign(base, given), base)
+
+
+def _named(config: Config, base: Config) -> Config:
+    """The configuration under a name that tells what differs from the preset it came from."""
+    changed = [
+        name
+        for part in ("contour", "mining")
+        for name, value in parameters(getattr(config, part)).items()
+        if value != parameters(getattr(base, part))[name] and name != "support"
+    ]
+    return replace(config, name="+".join([base.name, *changed])) if changed else config
 
 
 def _max_gap(value: Any) -> int | str:

@@ -75,7 +75,8 @@ def _found(database: Database, report: Report) -> dict[str, int]:
     ids = _ids(report)
     (row,) = database.sql(
         "select coalesce(sum(n_motifs_any_duration), 0)::bigint as n_any,"
-        f" coalesce(sum(n_occurrences_any_duration), 0)::bigint as o_any from coverage where analysis_id in ({ids})"
+        " coalesce(sum(n_occurrences_any_duration), 0)::bigint as o_any,"
+        f" coalesce(sum(n_occurrences_long_enough), 0)::bigint as o_long from coverage where analysis_id in ({ids})"
     )
     (kept,) = database.sql(
         "select count(*) as n, coalesce(sum(occurrences), 0)::bigint as o, count(distinct pattern_id) as p,"
@@ -101,7 +102,7 @@ def _motifs(database: Database, options: Options, report: Report, found: dict[st
     if mining.min_duration_s:
         lines.append(
             f"before the rule of at least {mining.min_duration_s:g} s:"
-            f" {found['n_any']:,} motifs at {found['o_any']:,} places"
+            f" {found['n_any']:,} motifs at {found['o_any']:,} places, {found['o_long']:,} of which last that long"
         )
     strongest = database.sql(
         "select motif_id, contour, length, occurrences, duration_median_s, log10_p, scope_key from motifs"

@@ -151,7 +151,7 @@ ANALYSES = TableSpec(
     ("analysis_id",),
     (
         Column("analysis_id", pa.string(), "-", "hash of stage, stage version, parameters and parent"),
-        Column("name", pa.string(), "-", "for people: tracker, quantiser or preset name"),
+        Column("name", pa.string(), "-", "for people: the tracker, or the preset and what differs from it"),
         Column("kind", pa.string(), "-", "pitch, contour, mining or counts"),
         Column("parent_id", pa.string(), "-", "the analysis it reads; null for pitch", nullable=True),
         Column("parameters", pa.string(), "-", "JSON with every parameter"),
@@ -167,7 +167,7 @@ ANALYSES = TableSpec(
         Column("code_version", pa.string(), "-", "version of motifdb that first ran it"),
         Column("created_at", _TIME, "UTC", "when it was first run"),
     ),
-    volatile=("created_at", "code_version"),
+    volatile=("name", "created_at", "code_version"),
 )
 
 COVERAGE = TableSpec(
@@ -207,6 +207,14 @@ COVERAGE = TableSpec(
             "-",
             "mining: their occurrences before that rule",
             nullable=True,
+        ),
+        Column(
+            "n_occurrences_long_enough",
+            pa.int64(),
+            "-",
+            "mining: of those, the ones that last min_duration_s themselves (style-2021 counts clips this way)",
+            nullable=True,
+            since=2,
         ),
         Column("commit", pa.int64(), "-", "the commit that recorded it"),
     ),

@@ -67,7 +67,7 @@ print(status.partition("VmHWM:")[2].split()[0])
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_memory_hardly_grows_with_the_length_of_a_recording(tmp_path: Path) -> None:
-    peak_kb = []
+    peak_kb: list[int] = []
     for minutes in (1, 1, 20):  # the first one may compile
         folder = tmp_path / f"{len(peak_kb)}-minutes"
         folder.mkdir()

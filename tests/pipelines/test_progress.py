@@ -26,9 +26,9 @@ def test_plain_lines_come_every_ten_seconds(clock: list[float]) -> None:
     out = io.StringIO()
     lines = Lines(out)
     lines.begin("ingesting", 100, 1000)
-    for _ in range(60):
+    for i in range(1, 61):
         clock[0] += 1
-        lines.done(1, 10, 36.0)
+        lines.done(i, 10 * i, 36.0 * i)
     lines.close()
     shown = out.getvalue().splitlines()
     assert shown[0] == "ingesting: 100 files"
@@ -40,11 +40,21 @@ def test_a_terminal_has_one_line_that_is_wiped_at_the_end(clock: list[float]) ->
     out = Terminal()
     lines = Lines(out)
     lines.begin("ingesting", 10, 0)
-    for _ in range(10):
+    for i in range(1, 11):
         clock[0] += 1
-        lines.done(1, 0, 3600.0)
+        lines.done(i, 0, 3600.0 * i)
     lines.close()
     text = out.getvalue()
     assert "\n" not in text and text.endswith("\r")
     assert all(len(part) < 100 for part in text.split("\r"))
     assert "10 of 10 done, 10.00 h of audio, 60.00 h/min, 0:00 left" in text
+
+
+def test_a_narrow_terminal_gets_a_narrow_line(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    out = Terminal()
+    lines = Lines(out)
+    lines.begin("ingesting", 10, 0)
+    clock[0] += 5
+    lines.done(5, 0, 3600.0)
+    assert all(len(part) < 40 for part in out.getvalue().split("\r"))
