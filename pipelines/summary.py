@@ -24,7 +24,7 @@ def summary(path: Path, options: Options, report: Report) -> str:
     if report.n_worked:
         rate = report.duration_s / 3600 / max(report.wall_s / 60, 1e-9)
         lines.append(
-            f"{report.n_worked:,} recordings, {report.duration_s / 3600:.2f} h, in {report.wall_s:.1f} s"
+            f"{report.n_worked:,} recording{'s' * (report.n_worked != 1)}, {report.duration_s / 3600:.2f} h, in {report.wall_s:.1f} s"
             f" ({rate:.2f} h a minute; {report.engine}, {report.workers} worker{'s' * (report.workers != 1)})"
         )
     if report.has_metadata:
