@@ -106,7 +106,7 @@ def discover(paths: Iterable[str | Path], *, skip: Iterable[str | Path] = ()) ->
     Raises
     ------
     UsageError
-        at once, where a path does not exist or is neither file nor folder.
+        at once, where a path does not exist, is neither file nor folder, or is a database.
     """
     roots: dict[str, Path] = {}
     for path in paths:
@@ -119,6 +119,8 @@ def discover(paths: Iterable[str | Path], *, skip: Iterable[str | Path] = ()) ->
             raise UsageError(f"{_shown(path)} cannot be read: {_why(error)}") from None
         if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
             raise UsageError(f"{_shown(path)} is neither a file nor a folder")
+        if stat.S_ISDIR(mode) and absolute.name.endswith(".motifdb"):
+            raise UsageError(f"{_shown(path)} is a database; name the folder of the recordings")
         roots.setdefault(os.path.realpath(absolute), absolute)
     skipped = {os.path.realpath(s) for s in skip}
     return _all(list(roots.values()), skipped)

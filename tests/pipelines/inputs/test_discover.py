@@ -196,3 +196,11 @@ def test_the_head_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"x" * 100_000)
     (found,) = discover([tmp_path])
     assert len(read_head(found)) == 65_536
+
+
+def test_a_database_is_no_folder_of_recordings(tmp_path: Path) -> None:
+    (tmp_path / "a.motifdb" / "tables").mkdir(parents=True)
+    (tmp_path / "a.motifdb" / "format").write_text("x")
+    with pytest.raises(UsageError, match="is a database; name the folder of the recordings"):
+        discover([tmp_path / "a.motifdb"])
+    assert names(tmp_path) == []
