@@ -167,6 +167,10 @@ class Committer:
             if not self.known.references[recording_id]:
                 self._released.add(recording_id)
 
+    def is_full(self) -> bool:
+        """Whether the rows in memory are as many as one commit should hold."""
+        return self._bytes >= COMMIT_BYTES
+
     def is_due(self) -> bool:
         """Whether enough has gathered for a commit."""
         return (

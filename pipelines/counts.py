@@ -1,7 +1,8 @@
 """Count every kept pattern in every recording, also where it is below support, so that singers can be compared.
 
-The counts of a mining analysis are brought up to date at the end of a job, in one commit: new recordings are
-counted for all kept patterns, older ones for new patterns only, and patterns that no recording keeps go.
+The counts of a mining analysis are brought up to date at the end of a job: new recordings are counted for all kept
+patterns, older ones for new patterns only, and patterns that no recording keeps go. Where there are more rows than one
+commit should hold, the first of several marks the counts as partial; a job that finds that mark counts all anew.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Plan
 from motifdb.pipelines.committer import Committer, in_list
 from motifdb.pipelines.motif_rows import PhraseColumns
-from motifdb.pipelines.stages import recordings_of
+from motifdb.pipelines.stages import coverage_row, recordings_of
 from motifdb.schemas import COVERAGE, PATTERN_COUNTS
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.catalog.writer import Writer
     from motifdb.kernels.counting import PatternCounter
+
+PARTIAL = "partial"
+"""input_hash of counts that a stopped job left half done."""
 
 ALL = "all"
 """scope_key of the coverage row that says which recordings and motifs the counts are of."""
@@ -36,40 +40,51 @@ def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
     stamp = _stamp(snapshot, mining.id)
     if committer.known.covered.get(counts.id, {}).get(ALL) == stamp:
         return
+    where = f"analysis_id = '{mining.id}'"
     kept = _kept_patterns(snapshot, mining.id)
-    counted = snapshot.table("pattern_counts", ["pattern_id", "recording_id"], f"analysis_id = '{mining.id}'")
-    old_patterns = set(pc.unique(counted.column("pattern_id")).to_pylist())
-    old_recordings = set(pc.unique(counted.column("recording_id")).to_pylist())
+    old_patterns, old_recordings = _counted(snapshot, mining.id)
+    n_rows = snapshot.count("pattern_counts", where)
+    if committer.known.covered.get(counts.id, {}).get(ALL) == PARTIAL:
+        committer.replace_rows("pattern_counts", where)
+        old_patterns, old_recordings, n_rows = set(), set(), 0
     gone = old_patterns - kept.keys()
-    n_rows = counted.num_rows
     if gone:
-        committer.replace_rows(
-            "pattern_counts", f"analysis_id = '{mining.id}' and {in_list('pattern_id', gone)}"
-        )
-        n_rows -= pc.sum(pc.is_in(counted.column("pattern_id"), pa.array(sorted(gone)))).as_py()
+        forgotten = f"{where} and {in_list('pattern_id', gone)}"
+        committer.replace_rows("pattern_counts", forgotten)
+        n_rows -= snapshot.count("pattern_counts", forgotten)
+    new = {k: v for k, v in kept.items() if k not in old_patterns}
     everything = _Kept(kept, mining.id, plan.config.mining.max_gap)
-    added = _Kept(
-        {k: v for k, v in kept.items() if k not in old_patterns}, mining.id, plan.config.mining.max_gap
-    )
-    where = f"analysis_id = '{contour.id}'"
-    for phrases in recordings_of(snapshot.batches("contours", None, where, 1024)):
+    added = _Kept(new, mining.id, plan.config.mining.max_gap)
+    committer.analyses([counts])
+    for phrases in recordings_of(snapshot.batches("contours", None, f"analysis_id = '{contour.id}'", 1024)):
         if committer.known.is_covered(mining.id, phrases.recording_id):
             rows = (added if phrases.recording_id in old_recordings else everything).count(phrases)
             committer.rows("pattern_counts", rows)
             n_rows += rows.num_rows
-    committer.analyses([counts])
-    committer.replace_rows("coverage", f"analysis_id = '{counts.id}'")
-    done = {
-        "analysis_id": counts.id,
-        "scope_key": ALL,
-        "input_hash": stamp,
-        "state": "done" if n_rows else "empty",
-        "n_rows": n_rows,
-        "commit": 0,
-    }
-    committer.rows("coverage", COVERAGE.table([done]))
-    committer.known.covered[counts.id] = {ALL: stamp}
+            if committer.is_full():
+                _say(committer, counts.id, PARTIAL, n_rows)
+                committer.flush("kept patterns counted in some recordings")
+    _say(committer, counts.id, stamp, n_rows)
     committer.flush("kept patterns counted in every recording")
+
+
+def _say(committer: Committer, counts_id: str, input_hash: str, n_rows: int) -> None:
+    """Replace the row of `coverage` that says what the counts are of."""
+    committer.replace_rows("coverage", f"analysis_id = '{counts_id}'")
+    row = coverage_row(counts_id, ALL, n_rows) | {"input_hash": input_hash}
+    committer.rows("coverage", COVERAGE.table([row]))
+    committer.known.covered[counts_id] = {ALL: input_hash}
+
+
+def _counted(snapshot: Snapshot, mining_id: str) -> tuple[set[str], set[str]]:
+    """Patterns and recordings that have counts."""
+    patterns: set[str] = set()
+    recordings: set[str] = set()
+    where = f"analysis_id = '{mining_id}'"
+    for batch in snapshot.batches("pattern_counts", ["pattern_id", "recording_id"], where):
+        patterns.update(pc.unique(batch.column(0)).to_pylist())
+        recordings.update(pc.unique(batch.column(1)).to_pylist())
+    return patterns, recordings
 
 
 class _Kept:
