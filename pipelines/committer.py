@@ -21,7 +21,7 @@ from motifdb.schemas import CORPORA, FAILURES, FILES, TABLES
 if TYPE_CHECKING:
     from motifdb.catalog.writer import Writer
 
-COMMIT_BYTES = 64 << 20
+COMMIT_BYTES = 32 << 20
 COMMIT_RECORDINGS = 512
 COMMIT_AFTER_S = 10.0
 """A commit is made when any of these is reached: rows in memory, recordings in it, time since the last one."""
