@@ -67,7 +67,7 @@ def main() -> None:
         f"# Kills\n\n{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n"
     )
     print(
-        "| engine | points | killed at work | broken after the kill | fingerprint differs | s of a run | s in all |"
+        "| engine | points, killed at work | broken after the kill | fingerprint differs | s of a run | s in all |"
     )
     print("|---|---|---|---|---|---|")
     n_wrong = 0
