@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from motifdb.config import ContourConfig, MiningConfig, preset
 from motifdb.kernels.contour import contours
-from motifdb.kernels.mine import mine
+from motifdb.mining.arrays import mine
 from motifdb.pipelines.demo_corpus import Span, make_demo_corpus, read_truth, score_planted
 
 HOP_S = 0.01

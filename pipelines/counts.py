@@ -23,7 +23,7 @@ from motifdb.schemas import COVERAGE, PATTERN_COUNTS
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.catalog.writer import Writer
-    from motifdb.kernels.counting import PatternCounter
+    from motifdb.mining.counting import PatternCounter
 
 PARTIAL = "partial"
 """input_hash of counts that a stopped job left half done."""
@@ -99,7 +99,7 @@ class _Kept:
 
     def count(self, phrases: PhraseColumns) -> pa.Table:
         """Rows of `pattern_counts` for one recording: those patterns that occur in it."""
-        from motifdb.kernels.counting import PatternCounter
+        from motifdb.mining.counting import PatternCounter
 
         if not self._patterns:
             return PATTERN_COUNTS.empty()

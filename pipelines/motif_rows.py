@@ -17,7 +17,7 @@ from motifdb.pipelines.arrays import flat, lists, or_null
 from motifdb.schemas import MOTIFS, OCCURRENCES
 
 if TYPE_CHECKING:
-    from motifdb.kernels.mine import Mined
+    from motifdb.mining.arrays import Mined
 
 MOST_PATTERNS = 5_000_000
 MOST_OCCURRENCES = 10_000_000
@@ -121,7 +121,7 @@ def mine_recording(
 
 
 def _mined(phrases: PhraseColumns, config: MiningConfig) -> Mined:
-    from motifdb.kernels.mine import mine
+    from motifdb.mining.arrays import mine
 
     try:
         return mine(

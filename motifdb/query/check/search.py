@@ -16,7 +16,7 @@ from motifdb.query.check.arrays import flat, lengths, starts
 from motifdb.query.check.report import Context, Violation
 
 if TYPE_CHECKING:
-    from motifdb.kernels.counting import PatternCounter
+    from motifdb.mining.counting import PatternCounter
     from motifdb.query.check.recordings import Recording
 
 
@@ -90,7 +90,7 @@ class Search:
         names: list[str],
     ) -> dict[str, tuple[int, int]]:
         """(occurrences, phrases) of each pattern that occurs, by id."""
-        from motifdb.kernels.counting import PatternCounter
+        from motifdb.mining.counting import PatternCounter
 
         names = [n for n in names if self._kept[analysis_id][n]]
         if not names:

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from motifdb.errors import UsageError, nearest
 from motifdb.kernels import contiguous
 from motifdb.kernels.contiguous import Wanted
-from motifdb.kernels.gap_mining import Lists, grow_limited, grow_unlimited, locate, too_many
 from motifdb.kernels.repeats import lcp_array, repeat_tree, suffix_array
 from motifdb.kernels.sequences import NO_LIMIT, Sequences
+from motifdb.mining.gaps import Lists, grow_limited, grow_unlimited, locate, too_many
 
 Support = Literal["occurrences", "sequences", "recordings"]
 Closure = Literal["occurrences", "sequences", "recordings", "none"]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motifdb.errors import UsageError
-from motifdb.kernels.counting import PatternCounter, PatternCounts, count_patterns
-from motifdb.kernels.mine import mine
+from motifdb.mining.arrays import mine
+from motifdb.mining.counting import PatternCounter, PatternCounts, count_patterns
 from tests.corpora import needs_reference
 from tests.reference.mining import windows
 from tests.reference.oracle import database, flat
@@ -134,8 +134,8 @@ def test_counter_and_miner_agree_on_real_contours(max_gap: int) -> None:
 WITHOUT_JIT = """
 import numba, numpy as np
 assert numba.config.DISABLE_JIT
-from motifdb.kernels.counting import PatternCounter
-from motifdb.kernels.mine import mine
+from motifdb.mining.counting import PatternCounter
+from motifdb.mining.arrays import mine
 from tests.reference.mining import ref_mine
 from tests.reference.oracle import flat
 rng = np.random.default_rng(5)

@@ -1,0 +1,1 @@
+"""Mining: from checked sequences to patterns with counts, on any number of workers, within bounds."""
