@@ -17,7 +17,7 @@ from motifdb.pipelines.arrays import flat, lists, or_null
 from motifdb.schemas import MOTIFS, OCCURRENCES
 
 if TYPE_CHECKING:
-    from motifdb.mining.arrays import Mined
+    from motifdb.mining.mined import Mined
 
 MOST_PATTERNS = 5_000_000
 MOST_OCCURRENCES = 10_000_000

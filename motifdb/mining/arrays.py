@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from motifdb.errors import UsageError, nearest
 from motifdb.kernels import contiguous
 from motifdb.kernels.contiguous import Wanted
-from motifdb.kernels.repeats import lcp_array, repeat_tree, suffix_array
 from motifdb.kernels.sequences import NO_LIMIT, Sequences
-from motifdb.mining.gaps import Lists, grow_limited, grow_unlimited, locate, too_many
+from motifdb.mining.contiguous import mine_contiguous
+from motifdb.mining.gaps import Lists, grow_limited, grow_unlimited, locate
+from motifdb.mining.mined import Mined
 
 Support = Literal["occurrences", "sequences", "recordings"]
 Closure = Literal["occurrences", "sequences", "recordings", "none"]
@@ -28,74 +27,6 @@ _UNITS = {
     "recordings": contiguous.BY_GROUPS,
     "none": contiguous.ALL,
 }
-_MAX_SPELLED = 2**31
-_WALK = 16
-"""Occurrences per symbol up to which looking at each one is the faster way to count non-overlapping ones."""
-
-
-@dataclass(frozen=True)
-class Mined:
-    """Patterns in lexicographic order of their symbols (-2 before 1; a prefix before what it begins), and their counts.
-
-    Pattern k is ``text[starts[k] : starts[k] + lengths[k]]``; `patterns` and `pattern_offsets` are the same as flat arrays,
-    made on first use, because the patterns of a text that repeats itself are longer than the text by a square.
-
-    Attributes
-    ----------
-    text : int8
-    starts, lengths : int64, shape (n_patterns,)
-    support_sequences : int64, shape (n_patterns,), sequences in which it occurs at least once
-    support_groups : int64, shape (n_patterns,), recordings in which it does
-    occurrences : int64, shape (n_patterns,); at a gap above 0, minimal windows
-    occurrences_nonoverlapping : int64, shape (n_patterns,), greedy from the left (by end)
-    occurrence_pattern, occurrence_sequence, occurrence_first, occurrence_last : int64, shape (n_occurrences,),
-        sorted by (pattern, sequence, first); first and last are symbol indices inside the sequence; empty unless asked for
-    n_distinct : patterns of admissible length that occur at least once, closed or not; None at a gap above 0
-    """
-
-    text: NDArray[np.int8]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    support_sequences: NDArray[np.int64]
-    support_groups: NDArray[np.int64]
-    occurrences: NDArray[np.int64]
-    occurrences_nonoverlapping: NDArray[np.int64]
-    occurrence_pattern: NDArray[np.int64]
-    occurrence_sequence: NDArray[np.int64]
-    occurrence_first: NDArray[np.int64]
-    occurrence_last: NDArray[np.int64]
-    n_distinct: int | None
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    @cached_property
-    def pattern_offsets(self) -> NDArray[np.int64]:
-        """int64, shape (n_patterns + 1,); pattern k is ``patterns[pattern_offsets[k] : pattern_offsets[k + 1]]``."""
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
-
-    @cached_property
-    def patterns(self) -> NDArray[np.int8]:
-        """int8, shape (total length,), the patterns one after the other.
-
-        Raises
-        ------
-        UsageError
-            where they take more than 2 GiB.
-        """
-        total = int(self.pattern_offsets[-1])
-        if total > _MAX_SPELLED:
-            raise UsageError(
-                f"the patterns have {total} symbols, too many to write out; take them one by one, or set max_length"
-            )
-        symbols: NDArray[np.int8] = contiguous.spell(self.text, self.starts, self.pattern_offsets)
-        return symbols
-
-    def pattern(self, k: int) -> NDArray[np.int8]:
-        """Symbols of pattern k."""
-        start = int(self.starts[k])
-        symbols: NDArray[np.int8] = self.text[start : start + int(self.lengths[k])]
-        return symbols
 
 
 def mine(
@@ -177,50 +108,8 @@ def mine(
     wanted = Wanted(unit, min_support, closure, min_length, longest, max_patterns)
     most = max_occurrences if want_occurrences else None
     if max_gap == 0:
-        return _mine_contiguous(database, wanted, most)
+        return mine_contiguous(database, wanted, most)
     return _mine_gapped(database, max_gap, wanted, most, want_counts or want_occurrences)
-
-
-def _mine_contiguous(database: Sequences, wanted: Wanted, max_occurrences: int | None) -> Mined:
-    text, sequence_at, sequence_end = contiguous.build_text(database.symbols, database.offsets)
-    order = suffix_array(text)
-    lcp = lcp_array(text, order)
-    tree, links = repeat_tree(
-        text, order, lcp, sequence_at, sequence_end, database.group_of, database.n_groups
-    )
-    n_patterns, found = contiguous.select(text, order, lcp, sequence_at, sequence_end, tree, links, wanted)
-    if n_patterns > wanted.max_patterns:
-        raise too_many(wanted.max_patterns)
-    occurrences = found[:, 1].astype(np.int64) - found[:, 0] + 1
-    longest_at, shorter = contiguous.owners(found, order)
-    n_occurrences = int(occurrences.sum())
-    lists: Lists = (np.empty(0, np.int64),) * 4
-    if max_occurrences is not None:
-        if n_occurrences > max_occurrences:
-            raise UsageError(
-                f"the patterns have {n_occurrences} occurrences, more than max_occurrences = {max_occurrences}; "
-                "raise min_length, or leave out listing occurrences"
-            )
-        lists, apart = contiguous.list_occurrences(found, longest_at, shorter, sequence_at, sequence_end)
-    elif n_occurrences <= _WALK * len(text):
-        apart = contiguous.count_apart_by_walking(found, longest_at, shorter)
-    else:
-        apart = contiguous.count_apart_by_jumping(found, shorter, order)
-    places = order[found[:, 0]]
-    lengths, n_sequences, n_groups = (found[:, c].astype(np.int64) for c in (2, 3, 4))
-    return Mined(
-        database.symbols,
-        places.astype(np.int64) - sequence_at[places],  # the text has one 0 more per sequence before
-        lengths,
-        n_sequences,
-        n_groups,
-        occurrences,
-        apart,
-        *lists,
-        contiguous.count_distinct(
-            order, lcp, sequence_at, sequence_end, wanted.min_length, wanted.max_length
-        ),
-    )
 
 
 def _mine_gapped(

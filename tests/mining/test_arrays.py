@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from motifdb.errors import UsageError
 from motifdb.kernels import unlimited
-from motifdb.mining.arrays import Mined, mine
+from motifdb.mining.arrays import mine
+from motifdb.mining.mined import Mined
 from tests.corpora import needs_reference, reference_root
 from tests.reference.mining import Pattern, ref_mine
 from tests.reference.oracle import agreed, as_text, database, flat

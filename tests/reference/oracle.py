@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.mining.arrays import Mined
+from motifdb.mining.mined import Mined
 from tests.corpora import reference_root
 
 Database = tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64] | None]
