@@ -32,6 +32,9 @@ class Mined:
     occurrence_pattern, occurrence_sequence, occurrence_first, occurrence_last : int64, shape (n_occurrences,),
         sorted by (pattern, sequence, first); first and last are symbol indices inside the sequence; empty unless asked for
     n_distinct : patterns of admissible length that occur at least once, closed or not; None at a gap above 0
+    complete_from : every pattern with at least this support is here; above min_support only where a bound was reached
+    stopped_by : ``"max_patterns"``, ``"max_occurrences"``, ``"memory_limit"``, ``"time_limit"``: the bound that left out the
+        patterns of lower support; None where none did
     """
 
     text: NDArray[np.int8]
@@ -46,6 +49,8 @@ class Mined:
     occurrence_first: NDArray[np.int64]
     occurrence_last: NDArray[np.int64]
     n_distinct: int | None
+    complete_from: int = 0
+    stopped_by: str | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
