@@ -19,6 +19,7 @@ import numpy as np
 MAX_POSITIONS = 2**28
 """End positions that the patterns of one length may have together (4 bytes each)."""
 COMPLETE, TOO_MANY_PATTERNS, TOO_MANY_POSITIONS = 0, 1, 2
+PAUSED, STOPPED = 1, 2
 
 
 @numba.njit(cache=True, nogil=True)
