@@ -30,8 +30,9 @@ Submit = Callable[..., "Future[Any]"]
 class Work(Protocol):
     """What tasks are run on: arrays that travel to a worker once, and a function of a task."""
 
-    def run(self, *task: Any, stop: NDArray[np.uint8]) -> Any:
-        """Do one task; ends early, with whatever result, once `stop[0]` is not 0."""
+    @property
+    def run(self) -> Callable[..., Any]:
+        """Does one task, ``run(*task, stop=stop)``; ends early, with whatever result, once `stop[0]` is not 0."""
 
 
 class Space(Work, Protocol):
