@@ -7,20 +7,17 @@ units are under way at a time, so memory does not grow with the corpus.
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Protocol
 
 from motifdb.errors import UsageError
+from motifdb.pipelines.ray_cluster import ray_cluster
 from motifdb.pipelines.work import Failure, Unit, UnitResult, run_unit
 
 RAY_START_S = 10.0
 """What starting Ray costs on a laptop; below about four times this much work the process itself is faster."""
-
-OBJECT_STORE_BYTES = 1 << 30
-"""Ray's store for units under way; they are bounded, so it need not take its default share of the machine."""
 
 
 class Engine(Protocol):
@@ -72,44 +69,15 @@ class RayEngine:
         self._function = task
 
     def __enter__(self) -> RayEngine:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a report would leave this machine
-        if self._address is None:
-            # Ray replaces 127.0.0.1 by the machine's outer address unless clusters are disabled, by the
-            # switch it has for systems whose firewalls ask; read when ray is imported
-            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        self._cluster = ray_cluster(self.workers, self._address)
+        self.workers = self._cluster.__enter__()
         import ray
 
-        self._owns = not ray.is_initialized()
-        if self._owns:
-            options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-            if self._address is None:
-                options |= {
-                    "address": "local",
-                    "num_cpus": self.workers,
-                    "include_dashboard": False,
-                    "object_store_memory": OBJECT_STORE_BYTES,
-                    "_node_ip_address": "127.0.0.1",
-                }
-            else:
-                options["address"] = self._address
-            try:
-                with warnings.catch_warnings():
-                    # Lance warns of forks; Ray's daemons fork only to become another program at once
-                    warnings.filterwarnings("ignore", message="lance is not fork-safe")
-                    ray.init(**options)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                where = f"the cluster at {self._address}" if self._address else "a local cluster"
-                raise UsageError(f"Ray could not reach or start {where}: {error}") from error
-        if self._address is not None:
-            self.workers = max(1, int(ray.cluster_resources().get("CPU", self.workers)))
         self._task = ray.remote(num_cpus=1, max_retries=2)(self._function)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._owns:
-            import ray
-
-            ray.shutdown()
+        self._cluster.__exit__(None, None, None)
 
     def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
         import ray
