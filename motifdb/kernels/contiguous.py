@@ -21,6 +21,10 @@ BY_OCCURRENCES, BY_SEQUENCES, BY_GROUPS, ALL = 0, 1, 2, 3
 """Units of support, and of closure; `ALL` is no closure."""
 
 
+_MAX_LOOKS = 256
+"""Symbols looked at, at most, before a pattern counts as one that may overlap itself."""
+
+
 class Wanted(NamedTuple):
     """Which patterns to return: units as above, lengths in symbols."""
 
@@ -74,137 +78,45 @@ def spell(text, starts, offsets):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def count_distinct(order, lcp, sequence_at, sequence_end, min_length, max_length):  # type: ignore[no-untyped-def]
-    """Number of distinct patterns of min_length to max_length symbols that occur at least once."""
+def count_distinct(lcp, sequence_end, min_length, max_length):  # type: ignore[no-untyped-def]
+    """Number of distinct patterns of min_length to max_length symbols that occur at least once.
+
+    Those that begin a suffix, less those that begin the suffix before as well.
+    """
     total = 0
-    for i in range(sequence_end.size, order.size):
-        longest = min(sequence_end[sequence_at[order[i]]] - order[i], max_length)
-        known = max(lcp[i], min_length - 1)  # shorter ones were counted at the suffix before
-        if longest > known:
-            total += longest - known
+    start = 0
+    for end in sequence_end:
+        n = end - start  # suffixes have 1..n symbols
+        below = max(0, min(n, max_length) - min_length + 1)
+        total += below * (below + 1) // 2 + below * max(0, n - max_length)
+        start = end + 1
+    for shared in lcp:
+        total -= max(0, min(shared, max_length) - min_length + 1)
     return total
 
 
 @numba.njit(cache=True, nogil=True)
-def _left_extended(text, order, lcp, n_seq, depth, node_of, count):  # type: ignore[no-untyped-def]
-    """Nodes P for which some node xP has the same count; xP's children are found again one symbol further on."""
-    n = order.size
-    is_extended = np.zeros(depth.size, dtype=np.bool_)
-    place = np.zeros(257, dtype=np.int64)
-    for p in range(n):
-        place[int(text[p]) + 1] += 1
-    for c in range(256):
-        place[c + 1] += place[c]
-    stack = np.empty(depth.size + 1, dtype=np.int32)
-    top = -1
-    for i in range(n):
-        shared = lcp[i]
-        while top >= 0 and depth[stack[top]] > shared:
-            top -= 1
-        if shared > 0 and (top < 0 or depth[stack[top]] < shared):
-            top += 1
-            stack[top] = node_of[i]
-        p = order[i]
-        if p == 0:
-            continue
-        x = int(text[p - 1])
-        k = place[x]  # where the suffix one symbol longer stands
-        place[x] += 1
-        if x == 0 or k <= n_seq or lcp[k] < 2:
-            continue
-        v = node_of[k]
-        a = 0
-        b = top
-        while a < b:
-            mid = (a + b) >> 1
-            if depth[stack[mid]] < lcp[k] - 1:
-                a = mid + 1
-            else:
-                b = mid
-        u = stack[a]
-        if count[v] == count[u]:
-            is_extended[u] = True
-    return is_extended
+def may_overlap(text, order, found):  # type: ignore[no-untyped-def]
+    """Whether occurrences of a pattern may share a symbol; what takes long to say is True.
 
-
-@numba.njit(cache=True, nogil=True)
-def select(text, order, lcp, sequence_at, sequence_end, tree, links, wanted):  # type: ignore[no-untyped-def]
-    """Patterns asked for, in lexicographic order (a prefix first).
-
-    Parameters
-    ----------
-    tree, links : what `repeat_tree` returns
-    wanted : Wanted
-
-    Returns
-    -------
-    n : the number of patterns; nothing is filled in where it is more than max_patterns
-    low, high, length, n_sequences, n_groups : int32, shape (n,), interval of the suffix array and counts
+    Two that do lie in one sequence, and the end of the first is the beginning of the second.
     """
-    lowest, highest, depth, parent_depth, count_s, count_g, left = tree
-    best_s, best_g, next_at, first_at, node_of = links
-    unit, least, closure, min_length, max_length, max_patterns = wanted
-    n_seq = sequence_end.size
-    is_closed = np.ones(depth.size, dtype=np.bool_)
-    if closure == BY_OCCURRENCES:
-        for v in range(depth.size):
-            is_closed[v] = left[v] <= 0
-    elif closure != ALL:
-        count = count_s if closure == BY_SEQUENCES else count_g
-        best = best_s if closure == BY_SEQUENCES else best_g
-        is_extended = _left_extended(text, order, lcp, n_seq, depth, node_of, count)
-        for v in range(depth.size):
-            # with a count of 1, an xP that occurs once is as frequent as P without being a node
-            is_closed[v] = not is_extended[v] and best[v] < count[v] and (count[v] > 1 or left[v] < 0)
-    for v in range(depth.size):
-        support = highest[v] - lowest[v] + 1
-        if unit == BY_SEQUENCES:
-            support = count_s[v]
-        elif unit == BY_GROUPS:
-            support = count_g[v]
-        if support < least:
-            is_closed[v] = False
-
-    out = np.empty((0, 5), dtype=np.int32)
-    for is_second in range(2):
-        n = 0
-        for i in range(n_seq, order.size):
-            v = first_at[i]
-            while v >= 0:
-                if is_closed[v]:
-                    shortest = max(min_length, parent_depth[v] + 1 if closure == ALL else depth[v])
-                    longest = min(max_length, depth[v])
-                    if is_second:
-                        for length in range(shortest, longest + 1):
-                            out[n, 0] = i
-                            out[n, 1] = highest[v]
-                            out[n, 2] = length
-                            out[n, 3] = count_s[v]
-                            out[n, 4] = count_g[v]
-                            n += 1
-                    else:
-                        n += max(0, longest - shortest + 1)
-                v = next_at[v]
-            if least <= 1:
-                p = order[i]
-                whole = sequence_end[sequence_at[p]] - p
-                shared = max(lcp[i], lcp[i + 1])
-                if shared < whole and (closure == ALL or p == 0 or text[p - 1] == 0):
-                    shortest = max(min_length, shared + 1 if closure == ALL else whole)
-                    longest = min(max_length, whole)
-                    if is_second:
-                        for length in range(shortest, longest + 1):
-                            out[n, 0] = out[n, 1] = i
-                            out[n, 2] = length
-                            out[n, 3] = out[n, 4] = 1
-                            n += 1
-                    else:
-                        n += max(0, longest - shortest + 1)
-        if n > max_patterns:
-            return n, out
-        if not is_second:
-            out = np.empty((n, 5), dtype=np.int32)
-    return n, out
+    answer = np.zeros(len(found), dtype=np.bool_)
+    for k in range(len(found)):
+        length = np.int64(found[k, 2])
+        if length < 2 or found[k, 3] == found[k, 1] - found[k, 0] + 1:
+            continue
+        p = np.int64(order[found[k, 0]])
+        n_looks = 0
+        for shift in range(1, length):
+            d = 0
+            while d < length - shift and text[p + d] == text[p + shift + d]:
+                d += 1
+            n_looks += d + 1
+            if d == length - shift or n_looks > _MAX_LOOKS:
+                answer[k] = True
+                break
+    return answer
 
 
 @numba.njit(cache=True, nogil=True)
@@ -237,16 +149,22 @@ def owners(found, order):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def count_apart_by_walking(found, longest_at, shorter):  # type: ignore[no-untyped-def]
     """Non-overlapping occurrences, greedy left to right: looks at every occurrence once."""
-    apart = np.zeros(len(found), dtype=np.int64)
-    free_from = np.zeros(len(found), dtype=np.int64)
+    m = len(found)
+    state = np.empty(
+        (m, 4), dtype=np.int32
+    )  # shorter pattern, length, free from, count: one cache line at each look
+    for k in range(m):
+        state[k, 0] = shorter[k]
+        state[k, 1] = found[k, 2]
+        state[k, 2] = state[k, 3] = 0
     for p in range(longest_at.size):
         k = longest_at[p]
         while k >= 0:
-            if p >= free_from[k]:
-                apart[k] += 1
-                free_from[k] = p + found[k, 2]
-            k = shorter[k]
-    return apart
+            if p >= state[k, 2]:
+                state[k, 2] = p + state[k, 1]
+                state[k, 3] += 1
+            k = state[k, 0]
+    return state[:, 3].astype(np.int64)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -312,7 +230,7 @@ def _find(link, j):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def list_occurrences(found, longest_at, shorter, sequence_at, sequence_end):  # type: ignore[no-untyped-def]
-    """Every occurrence by (pattern, position), and the non-overlapping counts on the way."""
+    """Every occurrence by (pattern, position): its pattern, sequence, first and last symbol."""
     m = len(found)
     at = np.zeros(m + 1, dtype=np.int64)
     for k in range(m):
@@ -321,8 +239,6 @@ def list_occurrences(found, longest_at, shorter, sequence_at, sequence_end):  # 
     sequence = np.empty(at[m], dtype=np.int64)
     first = np.empty(at[m], dtype=np.int64)
     last = np.empty(at[m], dtype=np.int64)
-    apart = np.zeros(m, dtype=np.int64)
-    free_from = np.zeros(m, dtype=np.int64)
     for p in range(longest_at.size):
         k = longest_at[p]
         s = sequence_at[p]
@@ -334,8 +250,5 @@ def list_occurrences(found, longest_at, shorter, sequence_at, sequence_end):  # 
             sequence[j] = s
             first[j] = begin
             last[j] = begin + found[k, 2] - 1
-            if p >= free_from[k]:
-                apart[k] += 1
-                free_from[k] = p + found[k, 2]
             k = shorter[k]
-    return (pattern, sequence, first, last), apart
+    return pattern, sequence, first, last
