@@ -244,6 +244,66 @@ def presets(
     typer.echo("\n".join(preset_names()) if name is None else preset(name, k=k).to_toml(), nl=name is None)
 
 
+@app.command(rich_help_panel="Make motifs")
+def dictionary(
+    by: Annotated[str, typer.Option(help="The label whose values get a dictionary each: singer, style, ...")],
+    analysis: Annotated[
+        str | None,
+        typer.Option(
+            help="Mining analysis of single recordings, by name or beginning of its id; default: the only one.",
+            show_default=False,
+        ),
+    ] = None,
+    matches: Annotated[
+        str,
+        typer.Option(help="all places, or the first in each phrase (as sid-2020's released code cuts them)."),
+    ] = "all",
+    min_clip: Annotated[
+        float,
+        typer.Option("--min-clip", help="Leave out places shorter than this, in seconds (released code: 0.15)."),
+    ] = 0.0,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the new analysis; default: says how.", show_default=False)
+    ] = None,
+    db: Db = None,
+    format_: OutFormat = Format.table,
+    output: Out = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")] = False,
+) -> None:
+    """Unite each singer's motifs and find them again in all of the singer's recordings (sid-2020's M(S)).
+
+    The dictionaries are stored as an analysis: motifs of scope SINGER (or another label) with places, p-values, and counts in
+    every recording. Running it again does only what is new. Prints the paper's Table 1.
+
+    Examples:
+
+    \b
+        motifdb dictionary --by singer
+        motifdb dictionary --by singer --matches first --min-clip 0.15
+        motifdb dictionary --by style --format csv -o table1.csv
+    """
+    from typing import cast
+
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import open_writer
+    from motifdb.pipelines.dictionary import Options, make_dictionaries, notes
+    from motifdb.pipelines.progress import Lines, Quiet
+
+    options = Options(by, cast(Any, matches), analysis, name, min_clip)
+    options.check()
+    try:
+        with open_writer(find_database(db)) as writer:
+            report = make_dictionaries(options, writer, Quiet() if quiet else Lines())
+    except KeyboardInterrupt:
+        typer.echo(
+            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
+        )
+        raise typer.Exit(130) from None
+    _write(report.table, format_, output)
+    if not quiet:
+        typer.echo("\n".join(notes(report)), err=format_ is not Format.table or output is not None)
+
+
 @app.command("demo-corpus", rich_help_panel="Make motifs")
 def demo_corpus(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
