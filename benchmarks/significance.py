@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.kernels.markov import fit, sample
-from motifdb.kernels.significance import Significance, assess, benjamini_hochberg
+from motifdb.kernels.q_values import benjamini_hochberg
+from motifdb.kernels.significance import Significance, assess
 from motifdb.mining.arrays import mine
 
 Recording = tuple[NDArray[np.int8], NDArray[np.int64]]

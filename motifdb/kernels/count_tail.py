@@ -101,17 +101,15 @@ def log_tail(
 @kernel
 def poisson_binomial_log_tail(
     log_hit: NDArray[np.float64], log_miss: NDArray[np.float64], times: NDArray[np.int64], c: int
-) -> float:
-    """Return log P(N >= c), N the number of phrases hit; `times[i]` phrases are hit with chance exp(log_hit[i]).
+) -> tuple[float, bool]:
+    """Return log P(N >= c), N the number of phrases hit, and whether it is exact, not a bound.
 
-    Both logarithms are given because either chance may be too close to 1 to be had from the other.
-    NaN where the law would need more than MAX_POINTS points.
+    `times[i]` phrases are hit with chance exp(log_hit[i]). Both logarithms are given because either chance may be too
+    close to 1 to be had from the other. Where the law would need more than MAX_POINTS points, Chernoff's
+    inequality P(N >= c) <= G(r) r**-c stands in, which errs towards larger p.
     """
-    n = times.sum()
     if c <= 0:
-        return 0.0
-    if c > n:
-        return -np.inf
+        return 0.0, True
     mean = 0.0
     possible = 0
     for i in range(times.size):
@@ -119,7 +117,7 @@ def poisson_binomial_log_tail(
         if log_hit[i] > -np.inf:
             possible += times[i]
     if c > possible:
-        return -np.inf
+        return -np.inf, True
     s = 0.0
     low, high = 0.0, np.inf
     k1, k2 = _tilted_moments(log_hit, log_miss, times, s)
@@ -134,29 +132,47 @@ def poisson_binomial_log_tail(
             else:
                 low = s
             s = _next_saddle(s, k1, k2, c, low, high)
+    top = np.maximum(log_miss, log_hit + s)
+    miss, hit = np.exp(log_miss - top), np.exp(log_hit + s - top)
+    whole = miss + hit
+    log_g = (times * (top + np.log(whole))).sum()
     n_points = first_n_points(math.sqrt(k2), max(0.0, mean - c))
     while n_points <= MAX_POINTS:
-        half = n_points // 2
-        log_abs = np.zeros(half + 1)
-        phase = np.zeros(half + 1)
-        log_g = 0.0
-        for i in range(times.size):
-            top = max(log_miss[i], log_hit[i] + s)
-            miss = math.exp(log_miss[i] - top)
-            hit = math.exp(log_hit[i] + s - top)
-            log_g += times[i] * (top + math.log(miss + hit))
-            for q in range(half + 1):
-                theta = 2.0 * math.pi * q / n_points
-                re = (miss + hit * math.cos(theta)) / (miss + hit)
-                im = hit * math.sin(theta) / (miss + hit)
-                size = math.sqrt(re * re + im * im)
-                log_abs[q] += times[i] * (math.log(size) if size > 0 else -1e6)
-                phase[q] += times[i] * math.atan2(im, re)
+        log_abs, phase = _hits_on_circle(miss / whole, hit / whole, times, n_points)
         value, agree = log_tail(log_abs, phase, c, s, log_g)
         if agree:
-            return value
+            return value, True
         n_points *= 2
-    return np.nan
+    return min(0.0, log_g - c * s), False
+
+
+@kernel
+def _hits_on_circle(
+    miss: NDArray[np.float64], hit: NDArray[np.float64], times: NDArray[np.int64], n_points: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return log modulus and argument of the product of (miss + hit z)**times at half a circle of points z."""
+    half = n_points // 2
+    log_abs, phase = np.empty(half + 1), np.empty(half + 1)
+    for q in range(half + 1):
+        theta = 2.0 * math.pi * q / n_points
+        z_re, z_im = math.cos(theta), math.sin(theta)
+        re, im = 1.0, 0.0
+        for i in range(times.size):
+            # no factor is above 1, and a product that underflows is one that would not be counted
+            x, y = miss[i] + hit[i] * z_re, hit[i] * z_im
+            n = times[i]
+            while n > 0:
+                if n & 1:
+                    re, im = re * x - im * y, re * y + im * x
+                n >>= 1
+                if n > 0:
+                    x, y = x * x - y * y, 2.0 * x * y
+            if re * re + im * im < 1e-100:
+                break
+        size = math.hypot(re, im)
+        log_abs[q] = math.log(size) if size > 0.0 else -1e6
+        phase[q] = math.atan2(im, re)
+    return log_abs, phase
 
 
 @kernel

@@ -9,6 +9,7 @@ absorbing. Where it has more than `MAX_KEYS` states, or costs more than `MOST_WO
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from motifdb.kernels.count_tail import poisson_binomial_log_tail
 from motifdb.kernels.jit import kernel
 from motifdb.kernels.markov import MarkovChain, recode, sample
-from motifdb.kernels.pattern_law import EXACT, NONE, SIMULATION, _log, chain_arrays
+from motifdb.kernels.pattern_law import BOUND, EXACT, NONE, _log
+from motifdb.kernels.units import log_any, unit_logs
 
 MAX_KEYS = 1024
 SETTLED = (
@@ -28,6 +30,13 @@ SIMULATED_STEPS = 4.0e9  # symbols times pattern symbols that one call may simul
 
 _I = NDArray[np.int64]
 _F = NDArray[np.float64]
+
+
+class Over(Protocol):
+    """Applies a kernel of (bounds, counts) to blocks of patterns, the results joined in order."""
+
+    def __call__(self, work: Any, pattern_offsets: _I, observed: _I) -> tuple[NDArray[Any], ...]:
+        """Arrays in the order of the patterns."""
 
 
 @kernel
@@ -160,40 +169,45 @@ def gapped_hit_logs(
 
 
 @kernel
-def count_phrases(codes: _I, offsets: _I, w: _I, gap: int) -> int:
-    """Count phrases that hold w with at most `gap` symbols between neighbours (gap < 0: any number)."""
+def _holds(codes: _I, first: int, end: int, w: _I, gap: int, last: _I) -> bool:
+    """Whether ``codes[first:end]`` holds w with at most `gap` symbols between neighbours (gap < 0: any number)."""
     m = w.size
-    n_hit = 0
-    last = np.empty(m, np.int64)
     far = 1 << 60
-    for s in range(offsets.size - 1):
-        last[:] = -far
-        for i in range(offsets[s], offsets[s + 1]):
-            done = False
-            for j in range(m - 1, -1, -1):
-                if w[j] == codes[i] and (
-                    j == 0 or (last[j - 1] > -far and (gap < 0 or i - last[j - 1] - 1 <= gap))
-                ):
-                    last[j] = i
-                    done = done or j == m - 1
-            if done:
-                n_hit += 1
-                break
-    return n_hit
+    last[:m] = -far
+    for i in range(first, end):
+        for j in range(m - 1, -1, -1):
+            if w[j] == codes[i] and (
+                j == 0 or (last[j - 1] > -far and (gap < 0 or i - last[j - 1] - 1 <= gap))
+            ):
+                if j == m - 1:
+                    return True
+                last[j] = i
+    return False
 
 
 @kernel
-def _simulate(draws: _I, offsets: _I, codes: _I, pattern_offsets: _I, chosen: _I, gap: int) -> _I:
-    """Phrases hit of each chosen pattern in one surrogate."""
-    out = np.empty(chosen.size, np.int64)
-    for i in range(chosen.size):
-        p = chosen[i]
-        out[i] = count_phrases(draws, offsets, codes[pattern_offsets[p] : pattern_offsets[p + 1]], gap)
+def count_units(codes: _I, offsets: _I, unit_of: _I, w: _I, gap: int) -> int:
+    """Count units (phrases or recordings, numbered from 0 without a hole) of which a phrase holds w."""
+    hit = np.zeros(unit_of.max() + 1, np.bool_)
+    last = np.empty(w.size, np.int64)
+    for s in range(offsets.size - 1):
+        if not hit[unit_of[s]] and _holds(codes, offsets[s], offsets[s + 1], w, gap, last):
+            hit[unit_of[s]] = True
+    return int(hit.sum())
+
+
+@kernel
+def _simulate(draws: _I, offsets: _I, unit_of: _I, codes: _I, pattern_offsets: _I, gap: int) -> _I:
+    """Units hit of each pattern in one surrogate."""
+    out = np.empty(pattern_offsets.size - 1, np.int64)
+    for i in range(out.size):
+        w = codes[pattern_offsets[i] : pattern_offsets[i + 1]]
+        out[i] = count_units(draws, offsets, unit_of, w, gap)
     return out
 
 
 @kernel
-def _exact(
+def judge_gapped(
     codes: _I,
     pattern_offsets: _I,
     observed: _I,
@@ -204,11 +218,22 @@ def _exact(
     starts: _I,
     lengths: _I,
     times: _I,
-) -> tuple[_F, _F, NDArray[np.int8]]:
-    """Expected support and log p of every pattern whose automaton stays within bounds."""
+    unit_offsets: _I,
+    unit_length: _I,
+    unit_phrases: _I,
+    unit_times: _I,
+) -> tuple[_F, _F, _F, _F, NDArray[np.int8]]:
+    """Judge every pattern whose automaton stays within bounds; arguments as in `contiguous_law.judge_contiguous`.
+
+    Returns
+    -------
+    expected phrases, expected units, log P(occurs at all), log p, method
+    """
     n = pattern_offsets.size - 1
-    expected, log_p = np.full(n, np.nan), np.full(n, np.nan)
+    support, in_units, log_p = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    log_once = np.zeros(n)
     method = np.full(n, NONE, np.int8)
+    unit_hit, unit_miss = np.empty(unit_times.size), np.empty(unit_times.size)
     for i in range(n):
         to, small = gap_automaton(codes[pattern_offsets[i] : pattern_offsets[i + 1]], law.shape[1], gap)
         if not small:
@@ -216,47 +241,54 @@ def _exact(
         log_hit, log_miss, done = gapped_hit_logs(to, k, law, stacked, starts, lengths, MOST_WORK)
         if not done:
             continue
-        expected[i] = (times * np.exp(log_hit)).sum()
-        value = poisson_binomial_log_tail(log_hit, log_miss, times, observed[i])
+        support[i] = (times * np.exp(log_hit)).sum()
+        log_once[i] = log_any(log_hit, log_miss, times)
+        unit_logs(log_hit, log_miss, unit_offsets, unit_length, unit_phrases, unit_hit, unit_miss)
+        in_units[i] = (unit_times * np.exp(unit_hit)).sum()
+        value, exactly = poisson_binomial_log_tail(unit_hit, unit_miss, unit_times, observed[i])
         if value > -np.inf:
-            log_p[i], method[i] = value, EXACT
-    return expected, log_p, method
+            log_p[i], method[i] = value, EXACT if exactly else BOUND
+    return support, in_units, log_once, log_p, method
 
 
-def assess_gapped(
+def simulate_gapped(
     codes: _I,
     pattern_offsets: _I,
     observed: _I,
     max_gap: int | None,
     chain: MarkovChain,
     offsets: _I,
-    lengths: _I,
-    times: _I,
+    unit_of: _I,
     seed: int,
-) -> tuple[_F, _F, NDArray[np.int8]]:
-    """Return expected support, log p and method of every gapped pattern (codes of the chain's alphabet).
+    over: Over,
+) -> tuple[_F, _F, _F] | None:
+    """Judge patterns by surrogates, or None where these would take too long.
 
-    `lengths`, `times` are the distinct phrase lengths, ascending, and how many phrases have each.
+    Parameters
+    ----------
+    unit_of : (n_sequences,) int64, the unit each sequence belongs to
+    over : applies a kernel to blocks of patterns, see `motifdb.kernels.significance`
+
+    Returns
+    -------
+    expected units, log p, log P(count >= observed | count >= 1): each a share of draws that can be counted on, (1 + b) / (1 + n)
     """
-    gap = -1 if max_gap is None else max_gap
-    k, law, stacked, starts = chain_arrays(chain)
-    expected, log_p, method = _exact(
-        codes, pattern_offsets, observed, gap, k, law, stacked, starts, lengths, times
-    )
-    left = np.flatnonzero(method == NONE).astype(np.int64)
-    cost = float(offsets[-1]) * float(np.diff(pattern_offsets)[left].sum())
+    cost = float(offsets[-1]) * float(np.diff(pattern_offsets).sum())
     n_draws = next((n for n in N_DRAWS if n * cost <= SIMULATED_STEPS), 0)
-    if left.size == 0 or n_draws == 0:
-        return expected, log_p, method
+    n = observed.size
+    if n == 0 or n_draws == 0:
+        return None
+    gap = -1 if max_gap is None else max_gap
     rng = np.random.default_rng(seed)
-    at_least = np.zeros(left.size, np.int64)
-    total = np.zeros(left.size, np.int64)
+    at_least, once, total = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     for _ in range(n_draws):
         draws = recode(sample(chain, offsets, rng), chain.alphabet)
-        counts = _simulate(draws, offsets, codes, pattern_offsets, left, gap)
+
+        def count(bounds: _I, _: _I, draws: _I = draws) -> tuple[_I]:
+            return (_simulate(draws, offsets, unit_of, codes, bounds, gap),)
+
+        (counts,) = over(count, pattern_offsets, observed)
         total += counts
-        at_least += counts >= observed[left]
-    expected[left] = total / n_draws
-    log_p[left] = np.log((1 + at_least) / (1 + n_draws))
-    method[left] = SIMULATION
-    return expected, log_p, method
+        at_least += counts >= observed
+        once += counts >= 1
+    return total / n_draws, np.log((1 + at_least) / (1 + n_draws)), np.log((1 + at_least) / (1 + once))

@@ -1,71 +1,57 @@
 """How surprising is a motif? A p-value and a q-value for every mined pattern of one scope.
 
 Null model: the Markov chain of order 0..3 chosen by BIC on the same sequences, phrase lengths kept
-(`motifdb.kernels.markov`). Under it the number of occurrences, or of phrases that hold the pattern, has a law; p is
-the chance of a count at least as large as the one observed.
+(`motifdb.kernels.markov`). Under it the number of occurrences, or of phrases or recordings that hold the pattern, has a
+law; p is the chance of a count at least as large as the one observed.
 
 Which tail is used
 ------------------
 exact
     Contiguous patterns: generating function of the count from the chain-and-pattern automaton, inverted on a
-    circle through the saddle point (`pattern_law`, `count_tail`), relative error about 1e-8. Support in sequences:
-    Poisson-binomial law of the exact chances of a hit in each phrase; under a gap limit the chances come
-    from the automaton of live prefixes (`gap_law`) where its states stay within bounds.
+    circle through the saddle point (`pattern_law`, `count_tail`), relative error about 1e-8. Support in sequences or
+    recordings: Poisson-binomial law of the exact chances that each of them holds the pattern (`units`); under a gap limit
+    these come from the automaton of live prefixes (`gap_law`) where its states stay within bounds.
 compound-poisson
-    Contiguous patterns whose automaton would cost too much, provided they are rare (see `is_rare`).
+    Contiguous patterns whose automaton would cost too much, provided they are rare (see `contiguous_law.is_rare`).
 simulation
     Gapped patterns whose automaton is too large: `gap_law.N_DRAWS` surrogates, p = (1 + b) / (1 + n).
 bound
-    Where a contiguous pattern's own law costs too much, an upper bound on p, which can only be too large: the
-    p of its first 64 symbols if it is longer, Chernoff's inequality if the law is too wide to be inverted (long trills).
+    Where a pattern's own law costs too much, an upper bound on p, which can only be too large: the
+    p of its first 64 symbols if it is longer, Chernoff's inequality if the law is too wide to be inverted (long trills, or
+    supports out of more than about 460,000 phrases).
 none
     None applies; p is NaN, which counts as not significant.
 
-q follows Benjamini and Hochberg [1]_ with m = every distinct pattern of admissible length that occurs at least once,
-*not* the number of mined patterns: those were picked because they are frequent. Occurring is itself a (milder) choice:
-where long patterns are not admitted, many patterns that could have occurred did not and are missing from m. With
-`given_occurrence` p enters q as P(count >= c | count >= 1), which makes up for it exactly.
-
-References
-----------
-.. [1] Y. Benjamini, Y. Hochberg (1995), Controlling the false discovery rate, J. Royal Statistical Society B 57(1).
+For q see `motifdb.kernels.q_values`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
-from motifdb.kernels import gap_law, pattern_law
-from motifdb.kernels.count_tail import geometric_poisson_log_tail, poisson_binomial_log_tail
-from motifdb.kernels.jit import kernel
+from motifdb.kernels import contiguous_law, gap_law, pattern_law
 from motifdb.kernels.markov import MarkovChain, check_sequences, fit, recode
-from motifdb.kernels.pattern_law import (
-    BOUND,
-    CHEAP_WORK,
-    COMPOUND_POISSON,
-    EXACT,
-    LONGEST,
-    MOST_WORK,
-    NONE,
-    exact_log_tail,
-    hit_logs,
-    log_expected,
-    overlap_chance,
-    prefix_logs,
-)
+from motifdb.kernels.pattern_law import NONE, SIMULATION
+from motifdb.kernels.q_values import benjamini_hochberg, weighted_q
+from motifdb.kernels.units import by_phrase, by_recording
 
 METHODS: tuple[str, ...] = ("exact", "compound-poisson", "simulation", "none", "bound")
 _LOG10 = math.log(10.0)
-_REACH = 20  # symbols over which a chain is taken to forget, in the test for rareness
 _KEPT_ROWS = 1 << 22  # cells of the table of context marginals
+_BLOCK = 128  # patterns that one thread takes at a time
 
-Support = Literal["occurrences", "sequences"]
+Support = Literal["occurrences", "sequences", "recordings"]
+
+_I = NDArray[np.int64]
+_F = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -76,6 +62,7 @@ class Significance:
     ----------
     null_order : order of the Markov chain
     expected_support : expected number of sequences that hold the pattern (NaN unknown)
+    expected_recordings : expected number of recordings that hold it (NaN unless support is by recordings)
     expected_occurrences : expected number of occurrences, overlaps counted (NaN for gapped patterns)
     log10_p : log10 of P(count >= observed); NaN unknown
     method : int8 index into `METHODS`
@@ -85,6 +72,7 @@ class Significance:
 
     null_order: int
     expected_support: NDArray[np.float64]
+    expected_recordings: NDArray[np.float64]
     expected_occurrences: NDArray[np.float64]
     log10_p: NDArray[np.float64]
     method: NDArray[np.int8]
@@ -97,119 +85,36 @@ class Significance:
         return [METHODS[code] for code in self.method]
 
 
-@kernel
-def is_rare(log_mean: float, count: int, length: int, n_positions: int) -> bool:
-    """Whether the compound Poisson law may stand in for the exact one.
+class _Law(NamedTuple):
+    """What the null model says of the patterns; natural logarithms."""
 
-    Two things it neglects must be small: that an occurrence takes room (mean) and that many observed
-    occurrences get in each other's way or reach (count squared); both in units of the positions there are.
-    """
-    reach = (length + _REACH) / max(n_positions, 1)
-    return math.exp(log_mean) * reach <= 0.01 and count * count * reach <= 0.1
-
-
-@kernel
-def _log_any(log_hit: NDArray[np.float64], log_miss: NDArray[np.float64], times: NDArray[np.int64]) -> float:
-    """Log chance that at least one phrase holds the pattern."""
-    top = log_hit.max()
-    if top == -np.inf:
-        return 0.0
-    log_mean = top + math.log((times * np.exp(log_hit - top)).sum())
-    if log_mean < -18.0:  # then the mean is the chance, to rounding
-        return float(log_mean)
-    missed = 0.0
-    for i in range(times.size):
-        missed += times[i] * log_miss[i]
-    return float(math.log(-math.expm1(missed)))
+    support: _F
+    in_units: _F
+    mean: _F
+    log_once: _F
+    log_p: _F
+    method: NDArray[np.int8]
 
 
-@kernel
-def _assess_contiguous(
-    codes: NDArray[np.int64],
-    pattern_offsets: NDArray[np.int64],
-    observed: NDArray[np.int64],
-    by_sequence: bool,
-    k: int,
-    law: NDArray[np.float64],
-    stacked: NDArray[np.float64],
-    starts: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    times: NDArray[np.int64],
-    rows: NDArray[np.float64],
-) -> tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]
-]:
-    """Expected support, expected occurrences, log P(occurs at all), log p, method of every pattern, each for itself."""
-    n = pattern_offsets.size - 1
-    support, mean, log_p = np.full(n, np.nan), np.zeros(n), np.full(n, np.nan)
-    log_any = np.zeros(n)  # 0, chance 1, where unknown
-    method = np.full(n, NONE, np.int8)
-    n_filled = (law > 0.0).sum()
-    for i in range(n):
-        w = codes[pattern_offsets[i] : pattern_offsets[i + 1]]
-        c = observed[i]
-        log_q = prefix_logs(w, k, law, stacked, starts)
-        log_mean = log_expected(w, k, law, stacked, starts, log_q, lengths, times, rows)
-        mean[i] = math.exp(log_mean)
-        n_extra = max(w.size - k, 0) * law.shape[1]
-        n_steps = w.size + 2 * _REACH
-        log_hit, log_miss, known = hit_logs(w, k, law, stacked, starts, log_q, lengths, MOST_WORK)
-        if known:
-            support[i] = (times * np.exp(log_hit)).sum()
-            log_any[i] = _log_any(log_hit, log_miss, times)
-        if c <= 0:
-            log_p[i], method[i] = 0.0, EXACT
-            continue
-        if log_mean == -np.inf:
-            continue
-        n_positions = (times * np.maximum(lengths - w.size + 1, 0)).sum()
-        if by_sequence:
-            if known:
-                log_p[i], method[i] = poisson_binomial_log_tail(log_hit, log_miss, times, c), EXACT
-        elif mean[i] > n_positions * (1.0 - 1e-12) and c <= n_positions:
-            log_p[i], method[i] = 0.0, EXACT  # the chain can write nothing else
+def _over(n_threads: int) -> gap_law.Over:
+    """Give blocks of patterns to threads; blocks do not depend on their number, and no pattern on another."""
+
+    def over(
+        work: Callable[[_I, _I], tuple[NDArray[Any], ...]], pattern_offsets: _I, observed: _I
+    ) -> tuple[NDArray[Any], ...]:
+        firsts = range(0, observed.size, _BLOCK)
+
+        def block(a: int) -> tuple[NDArray[Any], ...]:
+            return work(pattern_offsets[a : a + _BLOCK + 1], observed[a : a + _BLOCK])
+
+        if n_threads == 1 or len(firsts) == 1:
+            parts = [block(a) for a in firsts]
         else:
-            whole = w.size
-            if whole > LONGEST:  # w occurs no more often than its beginning does
-                w = w[:LONGEST]
-                log_q = prefix_logs(w, k, law, stacked, starts)
-                log_mean = log_expected(w, k, law, stacked, starts, log_q, lengths, times, rows)
-                n_extra = (LONGEST - k) * law.shape[1]
-                n_steps = LONGEST + 2 * _REACH
-            overlap = overlap_chance(w, k, law)
-            costly = (n_filled + n_extra) * n_steps * 34.0 > CHEAP_WORK
-            if costly and w.size > k and is_rare(log_mean, c, w.size, n_positions):
-                log_p[i], method[i] = geometric_poisson_log_tail(log_mean, overlap, c), COMPOUND_POISSON
-            else:
-                log_p[i], method[i] = exact_log_tail(
-                    w, k, law, stacked, starts, log_q, lengths, times, log_mean, overlap, c, MOST_WORK
-                )
-            if w.size < whole:
-                method[i] = BOUND
-        if np.isnan(log_p[i]) or log_p[i] == -np.inf:
-            log_p[i], method[i] = np.nan, NONE
-    return support, mean, log_any, log_p, method
+            with ThreadPoolExecutor(n_threads) as threads:
+                parts = list(threads.map(block, firsts))
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
-
-def benjamini_hochberg(log_p: NDArray[np.float64], n_tested: int) -> NDArray[np.float64]:
-    """Return q-values from natural logarithms of p, of which only the kept ones of `n_tested` tests are given.
-
-    q of the i-th smallest p is the minimum over j >= i of p_j n_tested / j, at most 1. Ranks are counted among the
-    given ones, which is right if the others' p are larger and conservative otherwise. NaN stays NaN, ranks last.
-
-    Examples
-    --------
-    >>> benjamini_hochberg(np.log([0.01, 0.5, 0.001]), 10).round(3).tolist()
-    [0.05, 1.0, 0.01]
-    """
-    q = np.full(log_p.size, np.nan)
-    known = np.flatnonzero(~np.isnan(log_p))
-    if known.size:
-        order = known[np.argsort(log_p[known], kind="stable")]
-        log_q = log_p[order] + math.log(n_tested) - np.log(np.arange(1, order.size + 1))
-        log_q = np.minimum.accumulate(log_q[::-1])[::-1]
-        q[order] = np.exp(np.minimum(log_q, 0.0))
-    return q
+    return over
 
 
 def _check(
@@ -217,7 +122,10 @@ def _check(
     pattern_offsets: NDArray[np.int64],
     occurrences: NDArray[np.int64],
     support_sequences: NDArray[np.int64],
-    n_tested: int,
+    support_recordings: NDArray[np.int64] | None,
+    groups: NDArray[np.int64] | None,
+    n_sequences: int,
+    n_tested: int | None,
     max_gap: int | None,
     support: str,
 ) -> None:
@@ -229,17 +137,27 @@ def _check(
         raise UsageError(
             f"{n} patterns need {n} occurrences and supports, got {occurrences.size} and {support_sequences.size}"
         )
-    if n_tested < n:
+    if n_tested is None and max_gap == 0:
+        raise UsageError("n_tested can be left out with a gap only; give the n_distinct that mining returned")
+    if n_tested is not None and n_tested < n:
         raise UsageError(
             f"n_tested counts every pattern that occurs and cannot be {n_tested} where {n} patterns are given"
         )
-    if support not in ("occurrences", "sequences"):
-        raise UsageError(f"support must be 'occurrences' or 'sequences', got {support!r}")
+    if support not in get_args(Support):
+        raise UsageError(f"support must be one of {', '.join(get_args(Support))}, got {support!r}")
+    if groups is not None and groups.shape != (n_sequences,):
+        raise UsageError(f"{n_sequences} sequences need {n_sequences} groups, got {groups.size}")
+    if support == "recordings" and (
+        groups is None or support_recordings is None or support_recordings.shape != (n,)
+    ):
+        raise UsageError(
+            "support='recordings' needs groups, the recording of each sequence, and support_recordings of each pattern"
+        )
     if max_gap is not None and max_gap < 0:
         raise UsageError(f"max_gap must be 0 or more, or None for no limit; got {max_gap}")
     if max_gap != 0 and support == "occurrences":
         raise UsageError(
-            "occurrences are counted for contiguous patterns only; use support='sequences' with a gap"
+            "occurrences are counted for contiguous patterns only; use support='sequences' or 'recordings' with a gap"
         )
 
 
@@ -253,11 +171,16 @@ def assess(
     *,
     max_gap: int | None,
     support: Support,
+    groups: NDArray[np.int64] | None = None,
+    support_recordings: NDArray[np.int64] | None = None,
     max_order: int = 3,
-    n_tested: int,
+    n_tested: int | None,
+    min_length: int = 1,
+    max_length: int | None = None,
     seed: int = 0,
     chain: MarkovChain | None = None,
     given_occurrence: bool = False,
+    n_threads: int = 1,
 ) -> Significance:
     """Give every pattern its expectation, p, q and surprise under a Markov chain fitted on the same sequences.
 
@@ -269,14 +192,19 @@ def assess(
     occurrences : (n_patterns,) int64, occurrences observed, overlaps counted
     support_sequences : (n_patterns,) int64, sequences that hold the pattern
     max_gap : 0 contiguous, g >= 1 at most g symbols between, None no limit
-    support : which of the two counts is tested; occurrences with max_gap 0 only
+    support : which of the counts is tested; occurrences with max_gap 0 only
+    groups : (n_sequences,) int64, recording of each sequence
+    support_recordings : (n_patterns,) int64, recordings that hold the pattern; tested where support is "recordings"
     max_order : highest order BIC may choose
-    n_tested : m of the correction, every distinct pattern of admissible length that occurs at least once
+    n_tested : m of the correction, every distinct pattern of admissible length that occurs at least once; None where nobody
+        has counted them (with a gap only): q then follows `q_values.weighted_q`
+    min_length, max_length : admissible lengths, where n_tested is None
     seed : of the simulation, where one is needed
     chain : a null model fitted elsewhere, over the same alphabet or a larger one
     given_occurrence : divide p by the chance that the pattern occurs at all before it enters q (not in `log10_p`).
         `n_tested` counts patterns because they occur; only with this is q safe whatever the longest admissible length.
-        Contiguous patterns only.
+        Without `n_tested` the rule sees to it by itself.
+    n_threads : threads that share the patterns; the result does not depend on it
 
     Raises
     ------
@@ -296,9 +224,18 @@ def assess(
     (0, ['exact'], True)
     """
     check_sequences(symbols, offsets)
-    _check(patterns, pattern_offsets, occurrences, support_sequences, n_tested, max_gap, support)
-    if given_occurrence and max_gap != 0:
-        raise UsageError("given_occurrence is for contiguous patterns; leave it out or set max_gap to 0")
+    _check(
+        patterns,
+        pattern_offsets,
+        occurrences,
+        support_sequences,
+        support_recordings,
+        groups,
+        offsets.size - 1,
+        n_tested,
+        max_gap,
+        support,
+    )
     if chain is None:
         chain = fit(symbols, offsets, max_order=max_order)
     codes = recode(patterns, chain.alphabet)
@@ -306,42 +243,92 @@ def assess(
         raise UsageError(
             f"a pattern has symbol {patterns[codes < 0][0]}, which no sequence has; mine these sequences again"
         )
-    n = pattern_offsets.size - 1
-    if n == 0:
+    if pattern_offsets.size == 1:
         none = np.empty(0)
-        return Significance(chain.order, none, none, none, np.empty(0, np.int8), none, none)
-    lengths, times = np.unique(np.diff(offsets), return_counts=True)
-    lengths, times = lengths.astype(np.int64), times.astype(np.int64)
+        return Significance(chain.order, none, none, none, none, np.empty(0, np.int8), none, none)
+    observed = {"occurrences": occurrences, "sequences": support_sequences}.get(support, support_recordings)
+    assert observed is not None
+    lengths, times = (a.astype(np.int64) for a in np.unique(np.diff(offsets), return_counts=True))
+    # the unit of the count, or where that is one occurrence, the unit whose expectation is told beside it
+    unit_of = np.arange(offsets.size - 1) if groups is None or support != "recordings" else groups
+    law = _judge(
+        codes, pattern_offsets, observed, support, max_gap, chain, offsets, unit_of, seed, _over(n_threads)
+    )
+    if n_tested is None:
+        q_value = weighted_q(
+            law.log_p,
+            law.log_once,
+            np.diff(pattern_offsets),
+            n_symbols=chain.n_symbols,
+            phrase_lengths=lengths,
+            times=times,
+            max_gap=max_gap,
+            min_length=min_length,
+            max_length=max_length,
+        )
+    else:
+        q_value = benjamini_hochberg(law.log_once if given_occurrence else law.log_p, n_tested)
+    return Significance(
+        null_order=chain.order,
+        expected_support=law.support,
+        expected_recordings=law.in_units if support == "recordings" else np.full(law.log_p.size, np.nan),
+        expected_occurrences=law.mean,
+        log10_p=law.log_p / _LOG10,
+        method=law.method,
+        q_value=q_value,
+        surprise_bits=-law.log_p / math.log(2.0) + 0.0,
+    )
+
+
+def _judge(
+    codes: _I,
+    pattern_offsets: _I,
+    observed: _I,
+    support: Support,
+    max_gap: int | None,
+    chain: MarkovChain,
+    offsets: _I,
+    unit_of: _I,
+    seed: int,
+    over: gap_law.Over,
+) -> _Law:
+    """Hold every pattern against the chain; `unit_of` is the unit of support that each sequence belongs to."""
+    lengths, times = (a.astype(np.int64) for a in np.unique(np.diff(offsets), return_counts=True))
+    units = by_recording(np.diff(offsets), lengths, unit_of) if support == "recordings" else by_phrase(times)
     k, law, stacked, starts = pattern_law.chain_arrays(chain)
     if max_gap == 0:
         rows = pattern_law.occupancy(
             k, law, stacked, starts, int(lengths[-1]), max(64, _KEPT_ROWS // law.shape[0])
         )
-        observed = occurrences if support == "occurrences" else support_sequences
-        expected_support, expected, log_any, log_p, method = _assess_contiguous(
-            codes,
-            pattern_offsets,
-            observed,
-            support == "sequences",
-            k,
-            law,
-            stacked,
-            starts,
-            lengths,
-            times,
-            rows,
+        by = contiguous_law.BY_OCCURRENCES if support == "occurrences" else contiguous_law.BY_UNITS
+
+        def contiguous(bounds: _I, counts: _I) -> tuple[NDArray[Any], ...]:
+            return contiguous_law.judge_contiguous(
+                codes, bounds, counts, by, k, law, stacked, starts, lengths, times, rows, *units
+            )
+
+        support_, in_units, mean, log_any, log_p, method = over(contiguous, pattern_offsets, observed)
+        return _Law(support_, in_units, mean, np.minimum(log_p - log_any, 0.0), log_p, method)
+    gap = -1 if max_gap is None else max_gap
+
+    def gapped(bounds: _I, counts: _I) -> tuple[NDArray[Any], ...]:
+        return gap_law.judge_gapped(
+            codes, bounds, counts, gap, k, law, stacked, starts, lengths, times, *units
         )
-    else:
-        expected, log_any = np.full(n, np.nan), np.zeros(n)
-        expected_support, log_p, method = gap_law.assess_gapped(
-            codes, pattern_offsets, support_sequences, max_gap, chain, offsets, lengths, times, seed
-        )
-    return Significance(
-        null_order=chain.order,
-        expected_support=expected_support,
-        expected_occurrences=expected,
-        log10_p=log_p / _LOG10,
-        method=method,
-        q_value=benjamini_hochberg(np.minimum(log_p - log_any, 0.0) if given_occurrence else log_p, n_tested),
-        surprise_bits=-log_p / math.log(2.0) + 0.0,
+
+    support_, in_units, log_any, log_p, method = over(gapped, pattern_offsets, observed)
+    log_once = np.minimum(log_p - log_any, 0.0)
+    left = np.flatnonzero(method == NONE)
+    sizes = np.diff(pattern_offsets)[left]
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    where = np.repeat(pattern_offsets[left] - bounds[:-1], sizes) + np.arange(bounds[-1])
+    number = np.unique(unit_of, return_inverse=True)[1].astype(np.int64)
+    drawn = gap_law.simulate_gapped(
+        codes[where], bounds, observed[left], max_gap, chain, offsets, number, seed, over
     )
+    if drawn is not None:
+        in_units[left], log_p[left], log_once[left] = drawn
+        method[left] = SIMULATION
+        if support == "sequences":
+            support_[left] = in_units[left]
+    return _Law(support_, in_units, np.full(log_p.size, np.nan), log_once, log_p, method)

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 from motifdb.kernels import count_tail, gap_law, pattern_law
+from motifdb.kernels.contiguous_law import is_rare
 from motifdb.kernels.markov import MarkovChain, fit, fit_order, recode, sample
-from motifdb.kernels.significance import METHODS, Significance, assess, benjamini_hochberg, is_rare
+from motifdb.kernels.q_values import benjamini_hochberg
+from motifdb.kernels.significance import METHODS, Significance, assess
+from motifdb.kernels.units import by_recording
 from tests.reference import significance as plain
 
 Arrays = tuple[NDArray[np.int8], NDArray[np.int64]]
@@ -35,6 +38,8 @@ def blank(lengths: list[int], symbol: int) -> Arrays:
 def ask(scope: Arrays, pattern: list[int], count: int, **options: Any) -> Significance:
     chosen: dict[str, Any] = {"max_gap": 0, "support": "occurrences", "n_tested": 10**6} | options
     one = np.array([count], np.int64)
+    if "groups" in options:
+        chosen["support_recordings"] = one
     return assess(*scope, np.array(pattern, np.int8), np.array([0, len(pattern)]), one, one, **chosen)
 
 
@@ -259,9 +264,10 @@ def test_gapped_simulation_agrees_with_the_automaton(
     exact = ask(scope, [1, 3, 2, 3], 4, chain=chain, support="sequences", max_gap=max_gap)
 
     def none(*args: Any) -> tuple[Any, ...]:
-        return np.full(1, np.nan), np.full(1, np.nan), np.full(1, pattern_law.NONE, np.int8)
+        unknown = np.full(1, np.nan)
+        return unknown, unknown, np.zeros(1), unknown, np.full(1, pattern_law.NONE, np.int8)
 
-    monkeypatch.setattr(gap_law, "_exact", none)
+    monkeypatch.setattr(gap_law, "judge_gapped", none)
     drawn = ask(scope, [1, 3, 2, 3], 4, chain=chain, support="sequences", max_gap=max_gap, seed=4)
     assert (exact.method_names, drawn.method_names) == (["exact"], ["simulation"])
     p = 10 ** exact.log10_p[0]
@@ -275,6 +281,107 @@ def test_gapped_simulation_agrees_with_the_automaton(
         10 ** ask(scope, [3, 3, 3, 3], 6, chain=chain, support="sequences", max_gap=max_gap).log10_p[0]
         >= 0.999e-3
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    TRAINING,
+    st.integers(0, 2),
+    st.sampled_from([0, 1, None]),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(7, 9)), min_size=1, max_size=5),
+    st.data(),
+)
+def test_recordings_hit_equal_enumeration(
+    training: list[list[int]],
+    order: int,
+    max_gap: int | None,
+    phrases: list[tuple[int, int]],
+    data: st.DataObject,
+) -> None:
+    alphabet = sorted({a for s in training for a in s})
+    pattern = data.draw(st.lists(st.sampled_from(alphabet), min_size=1, max_size=3))
+    laws = plain.fit_laws(training, order)
+    chances = plain.hit_by_recording(laws, alphabet, phrases, pattern, max_gap)
+    chain, scope = fit_order(*flat(training), order), blank([n for n, _ in phrases], alphabet[0])
+    groups = np.array([g for _, g in phrases])
+    for count in range(1, len(chances) + 1):
+        expected = plain.tail(plain.poisson_binomial(chances), count)
+        found = ask(scope, pattern, count, chain=chain, support="recordings", groups=groups, max_gap=max_gap)
+        assert found.expected_recordings[0] == pytest.approx(sum(chances), abs=1e-12) or expected == 0
+        if expected > 1e-12:
+            assert 10 ** found.log10_p[0] == pytest.approx(expected, rel=1e-9)
+            assert found.method_names == ["exact"]
+        # given that it occurs at all
+        if expected > 1e-12:
+            once = plain.tail(plain.poisson_binomial(chances), 1)
+            given = ask(
+                scope, pattern, count, chain=chain, support="recordings", groups=groups, max_gap=max_gap,
+                n_tested=1, given_occurrence=True,
+            )  # fmt: skip
+            assert given.q_value[0] == pytest.approx(expected / once, rel=1e-8)
+
+
+@pytest.mark.parametrize(("max_gap", "count"), [(0, 5), (1, 10), (None, 13)])
+def test_recordings_agree_with_a_simulation(max_gap: int | None, count: int) -> None:
+    _, chain = trained(1)
+    rng = random.Random(5)
+    lengths = [rng.randint(2, 14) for _ in range(60)]
+    groups = np.array([rng.randint(0, 19) for _ in lengths])
+    scope, pattern, n_draws = blank(lengths, 1), [1, 3, 2, 3], 4000
+    number = np.unique(groups, return_inverse=True)[1]
+    draw = np.random.default_rng(8)
+    w = recode(np.array(pattern, np.int8), chain.alphabet)
+    hits = [
+        gap_law.count_units(
+            recode(sample(chain, scope[1], draw), chain.alphabet),
+            scope[1],
+            number,
+            w,
+            -1 if max_gap is None else max_gap,
+        )
+        for _ in range(n_draws)
+    ]
+    found = ask(scope, pattern, count, chain=chain, support="recordings", groups=groups, max_gap=max_gap)
+    p = 10 ** found.log10_p[0]
+    assert 0.002 < p < 0.9
+    assert abs(np.mean(np.array(hits) >= count) - p) < 4 * math.sqrt(p * (1 - p) / n_draws)
+    assert abs(np.mean(hits) - found.expected_recordings[0]) < 4 * np.std(hits) / math.sqrt(n_draws)
+
+
+def test_equal_recordings_are_counted_together() -> None:
+    groups = np.array([4, 4, 7, 7, 5, 9, 9])
+    units = by_recording(np.array([3, 8, 8, 3, 3, 3, 3]), np.array([3, 8]), groups)
+    assert units.times.tolist() == [2, 1, 1]  # 4 and 7 alike, 5, 9
+    assert units.offsets.tolist() == [0, 2, 3, 4]
+    assert units.length.tolist() == [0, 1, 0, 0] and units.phrases.tolist() == [1, 1, 1, 2]
+
+
+def test_threads_do_not_change_the_result() -> None:
+    rng = np.random.default_rng(4)
+    x, offsets = rng.integers(1, 5, 900).astype(np.int8), np.arange(0, 901, 30)
+    patterns, pattern_offsets, counts, _, m = mined(x, offsets)
+    assert counts.size > 2 * 128
+    for max_gap in (0, 1):
+        held = np.minimum(counts, 30)
+        one, two = (
+            assess(
+                x, offsets, patterns, pattern_offsets, counts, held, max_gap=max_gap, support="sequences",
+                n_tested=m, n_threads=n,
+            )
+            for n in (1, 3)
+        )  # fmt: skip
+        for name in ("log10_p", "q_value", "expected_support", "method"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_a_law_too_wide_to_invert_is_bounded() -> None:
+    n = 2_000_000
+    log_hit, log_miss, times = np.log([0.5]), np.log([0.5]), np.array([n])
+    for count in (n // 2 + 3000, n // 2 + 9000):
+        value, exactly = count_tail.poisson_binomial_log_tail(log_hit, log_miss, times, count)
+        far = (count - n / 2) / math.sqrt(n / 4)
+        normal = math.log(0.5 * math.erfc(far / math.sqrt(2)))
+        assert not exactly and normal < value < normal + math.log(10 * far)
 
 
 @settings(max_examples=100, deadline=None)
@@ -393,14 +500,12 @@ def test_no_patterns_no_sequences() -> None:
         ([9], {}, "symbol 9, which no sequence has"),
         ([], {}, "has no symbol"),
         ([1], {"n_tested": 0}, "n_tested"),
-        ([1], {"support": "recordings"}, "must be 'occurrences' or 'sequences'"),
+        ([1], {"support": "songs"}, "one of occurrences, sequences, recordings"),
+        ([1], {"support": "recordings"}, "needs groups"),
+        ([1], {"groups": np.array([1, 2])}, "1 sequences need 1 groups, got 2"),
+        ([1], {"n_tested": None}, "with a gap only"),
         ([1], {"max_gap": -1}, "max_gap must be 0 or more"),
         ([1], {"max_gap": 2}, "contiguous patterns only"),
-        (
-            [1],
-            {"max_gap": 2, "support": "sequences", "given_occurrence": True},
-            "given_occurrence is for contiguous",
-        ),
     ],
 )
 def test_what_cannot_be_is_said(pattern: list[int], options: dict[str, Any], says: str) -> None:

@@ -96,6 +96,24 @@ def hit_by_enumeration(
     return sum(p for s, p in sequences_of(laws, alphabet, length) if holds(s, w, max_gap))
 
 
+def hit_by_recording(
+    laws: Laws,
+    alphabet: Sequence[int],
+    phrases: Sequence[tuple[int, int]],
+    w: Sequence[int],
+    max_gap: int | None,
+) -> list[float]:
+    """Chance that each recording holds w; a phrase is (length, recording)."""
+    out = []
+    for recording in sorted({r for _, r in phrases}):
+        missed = 1.0
+        for length, r in phrases:
+            if r == recording:
+                missed *= 1.0 - hit_by_enumeration(laws, alphabet, length, w, max_gap)
+        out.append(1.0 - missed)
+    return out
+
+
 def law_by_steps(
     laws: Laws, alphabet: Sequence[int], lengths: Sequence[int], w: Sequence[int]
 ) -> list[float]:
