@@ -4,7 +4,8 @@
 >>> motifdb.__version__.count(".")
 2
 
-`motifdb.open("songs.motifdb").sql("select ...")` is all most programs need. Importing this package imports
+`motifdb.open("songs.motifdb").sql("select ...")` is all most programs need; `motifdb.mine` finds repeated patterns in any
+sequences of whole numbers. Importing this package imports
 neither Ray nor torch nor a decoder; each part is loaded when it is first used.
 """
 
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from motifdb.mining.api import mine
+    from motifdb.mining.result import MiningResult
     from motifdb.query.database import Database
 
-__all__ = ["Database", "__version__", "open"]
+__all__ = ["Database", "MiningResult", "__version__", "mine", "open"]
 
 
 def open(path: str | None = None, *, at: str | int | None = None) -> Database:
@@ -32,4 +35,12 @@ def __getattr__(name: str) -> object:
         from motifdb.query.database import Database
 
         return Database
+    if name == "mine":
+        from motifdb.mining.api import mine
+
+        return mine
+    if name == "MiningResult":
+        from motifdb.mining.result import MiningResult
+
+        return MiningResult
     raise AttributeError(f"module 'motifdb' has no attribute {name!r}")
