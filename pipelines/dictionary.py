@@ -22,7 +22,7 @@ from motifdb.config import parameters
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import COUNTS_VERSION, Analysis
-from motifdb.pipelines.committer import Committer, in_list, quoted
+from motifdb.pipelines.committer import Committer, in_list
 from motifdb.pipelines.counts import ALL, PARTIAL
 from motifdb.pipelines.dictionary_rows import Scope, Vocabulary, rematch
 from motifdb.pipelines.known import Known
@@ -105,15 +105,11 @@ def make_dictionaries(options: Options, writer: Writer, progress: Progress) -> R
     UsageError, NotFoundError
         for options that cannot be, before any work.
     KeyboardInterrupt
-        on Ctrl-C, after what was whole has been committed; the same call goes on from there.
+        on Ctrl-C; what was committed stays, and the same call goes on from there.
     """
     options.check()
-    job = _Job(options, writer, progress)
     try:
-        return job.run()
-    except KeyboardInterrupt:
-        job.committer.flush("dictionary, interrupted")
-        raise
+        return _Job(options, writer, progress).run()
     finally:
         progress.close()
 
@@ -162,6 +158,7 @@ class _Job:
         self.groups = group_by_label(self.known, options.by, self.n_motifs_of)
         self.analysis = self._analysis()
         self.counts = Analysis("counts", "counts", self.analysis.id, {}, COUNTS_VERSION)
+        self._stale: list[str] = []
 
     def _analysis(self) -> Analysis:
         options, lineage = self.options, self.lineage
@@ -206,6 +203,9 @@ class _Job:
         for value in sorted(done.keys() - stamps.keys()):
             self._forget(value)
         todo = [value for value, stamp in stamps.items() if done.get(value) != stamp]
+        if todo or not is_same:
+            self.committer.analyses([self.counts])
+            self._say(PARTIAL, 0)  # until they are counted anew
         if todo:
             self.progress.begin(f"dictionaries by {self.options.by}", len(todo), 0)
         for n_done, (value, scope, vocabulary) in enumerate(self._scopes(todo), 1):
@@ -232,9 +232,9 @@ class _Job:
             done[value] = stamps[value]
             self.progress.done(n_done, 0, 0.0)
             if self.committer.is_due():
-                self.committer.flush(f"dictionaries by {self.options.by}")
-        self.committer.flush(f"dictionaries by {self.options.by}")
-        self._count(is_new=bool(todo) or not is_same)
+                self._flush(f"dictionaries by {self.options.by}")
+        self._flush(f"dictionaries by {self.options.by}")
+        self._count()
         return self._report(len(todo))
 
     def _stamp(self, members: list[str]) -> str:
@@ -243,15 +243,20 @@ class _Job:
 
     def _forget(self, value: str) -> None:
         """Remove a dictionary that is to be made anew, or whose label is gone."""
-        if value not in self.known.covered[self.analysis.id]:
-            return
-        where = f"analysis_id = '{self.analysis.id}' and scope_key = {quoted(value)}"
-        old = self.writer.snapshot.table("motifs", ["motif_id"], where).column(0).to_pylist()
-        for first in range(0, len(old), 5000):
-            self.committer.replace_rows("occurrences", in_list("motif_id", old[first : first + 5000]))
-        self.committer.replace_rows("motifs", where)
-        self.committer.replace_rows("coverage", where)
-        del self.known.covered[self.analysis.id][value]
+        if value in self.known.covered[self.analysis.id]:
+            self._stale.append(value)
+            del self.known.covered[self.analysis.id][value]
+
+    def _flush(self, message: str) -> None:
+        if self._stale:  # in one predicate: Lance reads no long chain of them
+            where = f"analysis_id = '{self.analysis.id}' and {in_list('scope_key', self._stale)}"
+            old = self.writer.snapshot.table("motifs", ["motif_id"], where).column(0).to_pylist()
+            if old:
+                self.committer.replace_rows("occurrences", in_list("motif_id", old))
+            self.committer.replace_rows("motifs", where)
+            self.committer.replace_rows("coverage", where)
+            self._stale = []
+        self.committer.flush(message)
 
     # -- making -----------------------------------------------------------------------------------------
 
@@ -286,11 +291,11 @@ class _Job:
 
     # -- counts -----------------------------------------------------------------------------------------
 
-    def _count(self, *, is_new: bool) -> None:
+    def _count(self) -> None:
         """Count every pattern of any dictionary in every recording, so that singers can be compared."""
         keys = _coverage(self.writer.snapshot, self.analysis.id)
         stamp = hash_text(set_hash(f"{row['scope_key']} {row['n_rows']}" for row in keys))
-        if self.known.covered.get(self.counts.id, {}).get(ALL) == stamp and not is_new:
+        if self.known.covered.get(self.counts.id, {}).get(ALL) == stamp:
             return
         snapshot, own = self.writer.snapshot, f"analysis_id = '{self.analysis.id}'"
         kept: dict[str, bytes] = {}
@@ -298,7 +303,6 @@ class _Job:
             for name, symbols in zip(*(batch.column(i).to_pylist() for i in range(2)), strict=True):
                 kept.setdefault(name, np.array(symbols, np.int8).tobytes())
         vocabulary = Vocabulary.of(kept)
-        self.committer.analyses([self.counts])
         self.committer.replace_rows("pattern_counts", own)
         self.progress.begin("counting their patterns in every recording", len(self.inputs), 0)
         n_rows = n_done = 0
