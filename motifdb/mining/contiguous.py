@@ -5,31 +5,78 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.errors import UsageError
 from motifdb.kernels import contiguous
 from motifdb.kernels.contiguous import BY_GROUPS, Wanted
-from motifdb.kernels.repeats import drop_extended, find_repeats, measure, write_patterns
+from motifdb.kernels.repeats import (
+    HIGH,
+    LOW,
+    drop_extended,
+    find_repeats,
+    measure,
+    most_repeats,
+    write_patterns,
+)
 from motifdb.kernels.sequences import Sequences
 from motifdb.kernels.suffixes import Suffixes
-from motifdb.mining.gaps import Lists, too_many
+from motifdb.mining.bounds import Bounds
 from motifdb.mining.mined import Mined
 
 _WALK = 16
 """Occurrences per symbol up to which looking at each one is the faster way to count non-overlapping ones."""
 
 
-def mine_contiguous(database: Sequences, wanted: Wanted, max_occurrences: int | None) -> Mined:
+_TABLE_BYTES = 32
+"""Of a text and its suffixes, while they are sorted and after, a symbol."""
+_REPEAT_BYTES = 60
+"""Of a repeat that may be closed: its row, its node, what it stands for."""
+_OPEN_BYTES = 32
+"""Of a repeat that is open while others inside it are found."""
+PATTERN_BYTES = 120
+"""Of a pattern that is returned: interval and counts, and what counting its non-overlapping occurrences takes."""
+OCCURRENCE_BYTES = 32
+
+
+def mine_contiguous(
+    database: Sequences,
+    wanted: Wanted,
+    max_occurrences: int | None,
+    *,
+    memory_limit_bytes: int | None = None,
+) -> Mined:
+    """Contiguous patterns with their counts, and their occurrences where max_occurrences is a number.
+
+    Where there are more patterns than ``wanted.max_patterns``, more occurrences to list than max_occurrences, or more
+    bytes than memory_limit_bytes, the least support is raised to the smallest at which all bounds hold, and the set is
+    complete down to it.
+
+    Raises
+    ------
+    UsageError
+        where memory_limit_bytes is too small for the tables of these sequences.
+    """
+    bounds = Bounds(memory_limit_bytes=memory_limit_bytes)
+    n = len(database.symbols) + len(database.offsets) - 1
+    bounds.left_for_patterns(_TABLE_BYTES * n)
     suffixes = Suffixes.of(*contiguous.build_text(database.symbols, database.offsets))
-    found = _select(suffixes, database, wanted)
+    n_bytes = bounds.left_for_patterns(table_bytes(suffixes, wanted.min_support))
+    repeats = _closed_repeats(suffixes, database, wanted)
+    support, n_patterns = measure(repeats, wanted)
+    n_listed = n_patterns * (repeats[:, HIGH] - repeats[:, LOW] + 1)
+    if max_occurrences is None:
+        n_listed[:] = 0
+    threshold, stopped_by = _threshold(
+        wanted.min_support,
+        support,
+        {
+            "max_patterns": (n_patterns, wanted.max_patterns),
+            "max_occurrences": (n_listed, max_occurrences),
+            "memory_limit": (PATTERN_BYTES * n_patterns + OCCURRENCE_BYTES * n_listed, n_bytes),
+        },
+    )
+    found = write_patterns(repeats, support, n_patterns, threshold, wanted.max_length)
     occurrences = found[:, 1].astype(np.int64) - found[:, 0] + 1
-    n_occurrences = int(occurrences.sum())
-    lists: Lists = (np.empty(0, np.int64),) * 4
+    lists = (np.empty(0, np.int64),) * 4
     if max_occurrences is not None:
-        if n_occurrences > max_occurrences:
-            raise UsageError(
-                f"the patterns have {n_occurrences} occurrences, more than max_occurrences = {max_occurrences}; "
-                "raise min_length, or leave out listing occurrences"
-            )
         lists = contiguous.list_occurrences(
             found, *contiguous.owners(found, suffixes.order), suffixes.sequence_at, suffixes.sequence_end
         )
@@ -45,22 +92,43 @@ def mine_contiguous(database: Sequences, wanted: Wanted, max_occurrences: int | 
         _count_apart(suffixes, found, occurrences),
         *lists,
         contiguous.count_distinct(suffixes.lcp, suffixes.sequence_end, wanted.min_length, wanted.max_length),
+        threshold,
+        stopped_by,
     )
 
 
-def _select(suffixes: Suffixes, database: Sequences, wanted: Wanted) -> NDArray[np.int32]:
+def table_bytes(suffixes: Suffixes, min_support: int) -> int:
+    """Bytes that mining these suffixes takes at most, the patterns left out."""
+    n_repeats, n_open = most_repeats(suffixes.lcp, min_support)
+    return _TABLE_BYTES * len(suffixes.text) + _REPEAT_BYTES * int(n_repeats) + _OPEN_BYTES * int(n_open)
+
+
+def _closed_repeats(suffixes: Suffixes, database: Sequences, wanted: Wanted) -> NDArray[np.int32]:
+    repeats: NDArray[np.int32]
     repeats, linked, place_of = find_repeats(
         suffixes, database.group_of, database.n_groups, wanted.unit, wanted.min_support, wanted.closure
     )
     if len(linked):
         drop_extended(repeats, linked, place_of, wanted.closure == BY_GROUPS)
-    support, n_patterns = measure(repeats, wanted)
-    if n_patterns.sum() > wanted.max_patterns:
-        raise too_many(wanted.max_patterns)
-    found: NDArray[np.int32] = write_patterns(
-        repeats, support, n_patterns, wanted.min_support, wanted.max_length
-    )
-    return found
+    return repeats
+
+
+def _threshold(
+    least: int, support: NDArray[np.int64], bounds: dict[str, tuple[NDArray[np.int64], int | None]]
+) -> tuple[int, str | None]:
+    """Smallest support from which on every amount adds up to its limit at most, and the first bound that needs it."""
+    threshold, stopped_by = least, None
+    for name, (amounts, limit) in bounds.items():
+        if limit is not None and int(amounts.sum()) > limit:
+            is_any = amounts > 0
+            supports, place = np.unique(support[is_any], return_inverse=True)
+            each = np.zeros(len(supports), np.int64)
+            np.add.at(each, place, amounts[is_any])
+            above = np.cumsum(each[::-1])[::-1]
+            fitting = int(supports[np.flatnonzero(above > limit)[-1]]) + 1
+            if fitting > threshold:
+                threshold, stopped_by = fitting, name
+    return threshold, stopped_by
 
 
 def _count_apart(
