@@ -10,25 +10,42 @@ from motifdb.kernels.contiguous import build_text
 from motifdb.kernels.suffixes import Suffixes
 
 
+def begins_next(
+    text: NDArray[np.int8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each pattern begins the one after it; of distinct patterns in lexicographic order, whether it begins any.
+
+    Parameters
+    ----------
+    text : int8, shape (n,)
+    starts, lengths : int64, shape (n_patterns,); pattern k is ``text[starts[k] : starts[k] + lengths[k]]``
+    """
+    begins: NDArray[np.bool_] = _begins_next(text.view(np.uint8), starts, lengths)
+    return begins
+
+
 @numba.njit(cache=True, nogil=True)
-def begins_next(text, starts, lengths):  # type: ignore[no-untyped-def]
-    """Whether each pattern begins the one after it; of distinct patterns in lexicographic order, whether it begins any."""
+def _begins_next(text, starts, lengths):  # type: ignore[no-untyped-def]
     n = starts.size
     begins = np.zeros(n, dtype=np.bool_)
     for k in range(n - 1):
         m = lengths[k]
         if lengths[k + 1] <= m:
             continue
-        a = starts[k]
-        b = starts[k + 1]
         i = 0
-        differs = text[a] ^ text[b]
-        while differs == 0 and i < m:
-            end = min(m, i + 256)
-            for j in range(i, end):  # without a way out, so that the processor takes many at once
-                differs |= text[a + j] ^ text[b + j]
+        differs = False
+        while not differs and i < m:
+            end = min(m, i + 1024)
+            these = text[starts[k] + i : starts[k] + end]
+            those = text[starts[k + 1] + i : starts[k + 1] + end]
+            bits = np.uint8(0)
+            for j in range(
+                these.size
+            ):  # without a way out and in bytes, so that the processor takes many at once
+                bits = np.uint8(bits | np.uint8(these[j] ^ those[j]))
+            differs = bits != 0
             i = end
-        begins[k] = differs == 0
+        begins[k] = not differs
     return begins
 
 
