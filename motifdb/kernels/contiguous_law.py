@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.kernels.count_tail import geometric_poisson_log_tail, poisson_binomial_log_tail
+from motifdb.kernels.exact_tail import exact_log_tail
 from motifdb.kernels.jit import kernel
 from motifdb.kernels.pattern_law import (
     BOUND,
@@ -17,7 +18,6 @@ from motifdb.kernels.pattern_law import (
     LONGEST,
     MOST_WORK,
     NONE,
-    exact_log_tail,
     hit_logs,
     log_expected,
     overlap_chance,
@@ -75,7 +75,7 @@ def _log_tail_of_occurrences(
         value, method = geometric_poisson_log_tail(log_mean, overlap, c), COMPOUND_POISSON
     else:
         value, method = exact_log_tail(
-            w, k, law, stacked, starts, log_q, lengths, times, log_mean, overlap, c, MOST_WORK
+            w, k, law, stacked, starts, log_q, lengths, times, rows, log_mean, overlap, c, MOST_WORK
         )
     return value, BOUND if w.size < whole else method
 

@@ -24,7 +24,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.kernels import count_tail
 from motifdb.kernels.jit import kernel
 from motifdb.kernels.markov import MarkovChain
 
@@ -281,8 +280,8 @@ def log_pgf(
                     biggest = size
                     growth = math.hypot(later[q], later[columns + q]) / size
             if _settled(now, new, total, later, tolerance * biggest, biggest):
-                for i in range(at, lengths.size):
-                    _extrapolate(total, later, growth, log_scale, lengths[i] - t, times[i], log_abs, phase)
+                n_left, n_steps = times[at:].sum(), (times[at:] * (lengths[at:] - t)).sum()
+                _extrapolate(total, later, growth, log_scale, n_steps, n_left, log_abs, phase)
                 return log_abs, phase, True
             if biggest > 1e60 or biggest < 1e-60:
                 new /= biggest
@@ -327,7 +326,7 @@ def _add_logs(total: _F, log_scale: float, times: int, log_abs: _F, phase: _F) -
 def _extrapolate(
     total: _F, later: _F, growth: float, log_scale: float, n_steps: int, times: int, log_abs: _F, phase: _F
 ) -> None:
-    """Multiply in phrases that are `n_steps` longer than where the state vector settled."""
+    """Multiply in `times` phrases that are together `n_steps` longer than where the state vector settled."""
     columns = log_abs.size
     for q in range(columns):
         size = math.hypot(total[q], total[columns + q])
@@ -336,8 +335,8 @@ def _extrapolate(
         rate = min(_log(grown) - _log(size), math.log(growth)) if size > 0.0 and grown > 0.0 else -700.0
         angle = math.atan2(total[columns + q], total[q])
         turn = math.atan2(later[columns + q], later[q]) - angle
-        log_abs[q] += times * (_log(size) + log_scale + n_steps * rate)
-        phase[q] += times * (angle + n_steps * turn)
+        log_abs[q] += times * (_log(size) + log_scale) + n_steps * rate
+        phase[q] += times * angle + n_steps * turn
 
 
 @kernel
@@ -529,92 +528,3 @@ def overlap_chance(w: _I, k: int, law: _F) -> float:
             chance += math.exp(log_p)
         j = border[j]
     return min(chance, 0.999999)
-
-
-@kernel
-def _first_saddle(log_mean: float, overlap: float, c: int) -> float:
-    """Return log r at which the geometric Poisson law, tilted, has mean c."""
-    if overlap <= 0.0:
-        return math.log(c) - log_mean
-    b = math.exp(log_mean) * (1.0 - overlap) ** 2
-    z = 2.0 * c / (2.0 * overlap * c + b + math.sqrt(b * b + 4.0 * overlap * b * c))
-    return math.log(z)
-
-
-@kernel
-def exact_log_tail(
-    w: _I,
-    k: int,
-    law: _F,
-    stacked: _F,
-    starts: _I,
-    log_q: _F,
-    lengths: _I,
-    times: _I,
-    log_mean: float,
-    overlap: float,
-    c: int,
-    budget: float,
-) -> tuple[float, int]:
-    """Return log P(N >= c) for the number N of occurrences of w, and by what: EXACT, BOUND or NONE.
-
-    BOUND: the law is too wide to be inverted within the budget (long trills), and Chernoff's inequality
-    P(N >= c) <= G(r) r**-c is given instead, which errs towards larger p.
-    """
-    mean = math.exp(log_mean)
-    nudge = 0.05
-    ends = np.exp(np.array([-nudge, 0.0, nudge]))
-    flat = np.zeros(3)
-    trial = max(0.0, _first_saddle(log_mean, overlap, c)) if c > mean else 0.0
-    furthest = trial + 150.0
-    low, high = 0.0, np.inf
-    s, k2, bound = -1.0, 0.0, np.inf  # the best radius so far: that with the smallest bound
-    for _ in range(100):
-        value, _, done = log_pgf(
-            w, k, law, stacked, starts, log_q, lengths, times, trial, ends, flat, overlap, budget
-        )
-        if not done:
-            break
-        slope = (value[2] - value[0]) / (2.0 * nudge)
-        curvature = max((value[2] - 2.0 * value[1] + value[0]) / nudge**2, 1e-9)
-        if value[1] - c * trial < bound:
-            s, k2, bound = trial, curvature, value[1] - c * trial
-        if c <= mean or abs(slope - c) <= 0.25 * max(1.0, math.sqrt(curvature)):
-            break
-        if slope > c:
-            high = trial
-        else:
-            low = trial
-        trial = count_tail._next_saddle(trial, slope, curvature, c, low, high)
-        if trial > furthest:
-            return np.nan, NONE  # the count is above what phrases of these lengths can hold
-        if high - low < 1e-6:
-            break
-    if s < 0.0:
-        return np.nan, NONE
-    n_points = count_tail.first_n_points(math.sqrt(k2), max(0.0, mean - c))
-    while n_points <= count_tail.MAX_POINTS:
-        angle = 2.0 * math.pi * np.arange(n_points // 2 + 1) / n_points
-        log_abs, phase, done = log_pgf(
-            w,
-            k,
-            law,
-            stacked,
-            starts,
-            log_q,
-            lengths,
-            times,
-            s,
-            np.cos(angle),
-            np.sin(angle),
-            overlap,
-            budget,
-        )
-        if not done:
-            break
-        log_g = log_abs[0]
-        tail, agree = count_tail.log_tail(log_abs - log_g, phase, c, s, log_g)
-        if agree:
-            return tail, EXACT
-        n_points *= 2
-    return min(0.0, bound), BOUND

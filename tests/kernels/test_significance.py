@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
-from motifdb.kernels import count_tail, gap_law, pattern_law
+from motifdb.kernels import cluster_law, count_tail, exact_tail, gap_law, pattern_law
 from motifdb.kernels.contiguous_law import is_rare
 from motifdb.kernels.markov import MarkovChain, fit, fit_order, recode, sample
 from motifdb.kernels.q_values import benjamini_hochberg
@@ -132,8 +132,8 @@ def test_a_bound_is_never_below_the_truth() -> None:
         for count in (3, 10, 30, 60):
             expected = math.log(plain.tail(law, count)) if plain.tail(law, count) > 0 else -math.inf
             for budget in (2e4, 1e6, 1e9):
-                value, method = pattern_law.exact_log_tail(
-                    w, *arrays, log_q, lengths, times, log_mean, overlap, count, budget
+                value, method = exact_tail.exact_log_tail(
+                    w, *arrays, log_q, lengths, times, rows, log_mean, overlap, count, budget
                 )
                 if expected < -600:  # beyond the twin's reach
                     assert math.isnan(value) or value < -500
@@ -141,6 +141,40 @@ def test_a_bound_is_never_below_the_truth() -> None:
                     assert value == pytest.approx(expected, abs=1e-7)
                 else:
                     assert math.isnan(value) or value >= expected - 1e-9
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    TRAINING,
+    st.integers(0, 2),
+    st.lists(st.integers(0, 300), min_size=1, max_size=4, unique=True),
+    st.floats(-1.0, 4.0),
+    st.data(),
+)
+def test_both_generating_functions_are_one(
+    training: list[list[int]], order: int, lengths: list[int], log_r: float, data: st.DataObject
+) -> None:
+    alphabet = sorted({a for s in training for a in s})
+    pattern = data.draw(st.lists(st.sampled_from(alphabet), min_size=order + 1, max_size=7))
+    chain = fit_order(*flat(training), order)
+    arrays = pattern_law.chain_arrays(chain)
+    w = recode(np.array(pattern, np.int8), chain.alphabet)
+    log_q = pattern_law.prefix_logs(w, *arrays)
+    lags, logs, reach, log_mu, forgets = cluster_law.returns(w, arrays[0], arrays[1], log_q)
+    if not forgets:  # a chain that goes round in circles
+        return
+    sizes, times = np.array(sorted(lengths)), np.arange(1, len(lengths) + 1)
+    angle = np.pi * np.arange(9) / 8
+    rows = pattern_law.occupancy(*arrays, int(sizes[-1]), 500)
+    overlap = pattern_law.overlap_chance(w, arrays[0], arrays[1])
+    rest = (sizes, times, max(log_r, 0.0), np.cos(angle), np.sin(angle), overlap, 1e9)
+    slow, slow_phase, _ = pattern_law.log_pgf(w, *arrays, log_q, *rest)
+    fast, fast_phase, _ = cluster_law.log_pgf_by_returns(
+        w, arrays[0], arrays[1].shape[1], rows, log_q, lags, logs, reach, log_mu, *rest
+    )
+    assert fast[0] == pytest.approx(slow[0], rel=1e-9, abs=1e-9)
+    one, other = (np.exp(a - slow[0] + 1j * b) for a, b in ((slow, slow_phase), (fast, fast_phase)))
+    np.testing.assert_allclose(other, one, atol=1e-8)
 
 
 def test_long_patterns_are_bounded_by_their_beginning() -> None:
@@ -176,8 +210,8 @@ def test_compound_poisson_holds_where_it_is_called_rare(text: str, count: int) -
     log_mean = pattern_law.log_expected(w, *arrays, log_q, lengths, times, rows)
     overlap = pattern_law.overlap_chance(w, arrays[0], arrays[1])
     assert is_rare(log_mean, count, w.size, 5000) or math.exp(log_mean) > 1
-    exact, method = pattern_law.exact_log_tail(
-        w, *arrays, log_q, lengths, times, log_mean, overlap, count, pattern_law.MOST_WORK
+    exact, method = exact_tail.exact_log_tail(
+        w, *arrays, log_q, lengths, times, rows, log_mean, overlap, count, pattern_law.MOST_WORK
     )
     assert METHODS[method] == "exact"
     approximate = count_tail.geometric_poisson_log_tail(log_mean, overlap, count)
