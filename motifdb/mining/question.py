@@ -16,7 +16,7 @@ from motifdb.errors import UsageError, nearest
 from motifdb.kernels.sequences import NO_LIMIT, checked_lists
 from motifdb.mining.arrays import Closure, Support
 
-Threshold = int | float | Fraction | str
+Threshold = int | float | Fraction | str | np.integer[Any] | np.floating[Any]
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
