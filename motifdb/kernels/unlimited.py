@@ -1,14 +1,25 @@
-"""Closed patterns at an unlimited gap, depth first (BIDE; Wang and Han, "BIDE: efficient mining of frequent closed
-sequences", 2004, section 3).
+"""Closed patterns at an unlimited gap, depth first, any subtree of the search by itself.
 
-A pattern keeps, for each sequence that holds it, where its first instance ends. It is closed if no symbol can be put in
-anywhere with equal support: not after it (forward), and not into its i-th maximum period, the stretch between the first
-instance of its first i - 1 symbols and the last place its i-th can take (backward). Where a symbol stands in the i-th
-*semi*-maximum period (which ends where the i-th symbol stands last within the first instance) of every sequence, no pattern
-that begins like this one is closed (BackScan), which is what keeps trills and constants from exploding.
+The search is BIDE (Wang and Han, "BIDE: efficient mining of frequent closed sequences", 2004, section 3) over first
+instances (`motifdb.kernels.instances`). A pattern is closed if no symbol can be put in anywhere with equal support: not after
+it (forward), and not into its i-th maximum period, the stretch between the first instance of its first i - 1 symbols and the
+last place its i-th can take (backward).
 
-Support may count groups of sequences: an extension keeps a group if it fits one of the group's sequences.
-BackScan goes by sequences in any case.
+What is ours is how few patterns are looked at that closely.
+
+- A *shadow* goes along with a pattern P that is not closed: the first instances of one super-pattern P' that shows it. P'c shows
+  the same of Pc unless c follows P and no longer P' in some unit, so one pass over P and P' together settles which
+  children are not closed, and where they are grown P' is grown with them. A shadow that fails for a child stays, because
+  the child's children have fewer sequences. Most patterns that are not closed are found by the shadow, and those are
+  the costly ones for the backward check, which has to read every sequence before it can tell.
+- Counting stops as soon as every symbol has missed more units than it may (`instances.grow`): a leaf is known after the
+  few shortest sequences, and whether it is closed takes as few, because the backward check stops when all its periods are empty.
+- BackScan (section 3.3), which cuts off a pattern if some symbol stands in the i-th *semi*-maximum period (it ends where the i-th
+  symbol stands last within the first instance) of every sequence, cuts off next to nothing in real melodies and all there is in trills and
+  constants. It only saves work, so it waits until `PATIENCE` patterns in a row were not closed.
+
+Support may count groups of sequences: an extension keeps a group if it fits one of the group's sequences. BackScan
+goes by sequences in any case.
 """
 
 from __future__ import annotations
@@ -17,10 +28,367 @@ import numba
 import numpy as np
 
 from motifdb.kernels.contiguous import ALL
-from motifdb.kernels.gapped import COMPLETE, TOO_MANY_PATTERNS, grown
+from motifdb.kernels.gapped import COMPLETE, PAUSED, STOPPED, TOO_MANY_PATTERNS, grown
+from motifdb.kernels.instances import count_children, cover, grow, project
 
+PATIENCE = 64
+"""Patterns in a row, none of them closed, before BackScan is tried."""
 LONG = 32
 """Symbols from which on BackScan first looks how far back a pattern's periods can have changed at all."""
+
+
+@numba.njit(cache=True, nogil=True)
+def _longer(array, n):  # type: ignore[no-untyped-def]
+    """A longer copy, with zeros behind."""
+    longer = np.zeros(n, dtype=array.dtype)
+    longer[: array.size] = array
+    return longer
+
+
+@numba.njit(cache=True, nogil=True)
+def _forward(candidates, left, allowed):  # type: ignore[no-untyped-def]
+    """A symbol that follows in every unit, -1 where there is none."""
+    for i in range(candidates.size):
+        for j in range(8):
+            if (candidates[i] >> j) & 1 and left[8 * i + j] == allowed:
+                return 8 * i + j
+    return -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _pending(pattern, first, m, child, child_next, child_at):  # type: ignore[no-untyped-def]
+    """What is left to search at depths first..m, as `explore` returns it."""
+    path = np.empty(m, dtype=np.uint8)
+    for d in range(m):
+        path[d] = pattern[d] + 1
+    at = np.zeros(m - first + 2, dtype=np.int64)
+    for d in range(first, m + 1):
+        at[d - first + 1] = at[d - first] + child_at[d + 1] - child_next[d]
+    children = np.empty(at[-1], dtype=np.uint8)
+    for d in range(first, m + 1):
+        for i in range(child_next[d], child_at[d + 1]):
+            children[at[d - first] + i - child_next[d]] = child[i] + 1
+    return path, at, children
+
+
+@numba.njit(cache=True, nogil=True)
+def _longer_rows(array, n):  # type: ignore[no-untyped-def]
+    """A copy with more rows, zeros behind."""
+    longer = np.zeros((n, array.shape[1]), dtype=array.dtype)
+    longer[: array.shape[0]] = array
+    return longer
+
+
+@numba.njit(cache=True, nogil=True)
+def _unchanged_depth(row, parent, low, high, m, lowest, pattern, previous):  # type: ignore[no-untyped-def]
+    """Depth up to which the semi-maximum periods are those of a prefix with the same sequences; 0 where there is none.
+
+    `lowest` is the depth from which on the prefixes have the same sequences. If the last place of symbol i within the
+    first instance is the end of the first i symbols' first instance, all periods up to i are those of that prefix.
+    """
+    depth = m
+    for t in range(low, high):
+        i = m
+        q = np.int64(row[t])  # one position after the symbol, as rows are
+        e = np.int64(parent[t])
+        while True:
+            i -= 1
+            if i < lowest:
+                return 0
+            q = np.int64(previous[q - 1, pattern[i - 1]])
+            if q == row[e]:
+                break
+            e = np.int64(parent[e])
+        depth = min(depth, i)
+    return depth
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_period(  # type: ignore[no-untyped-def]
+    tables, is_semi, row, parent, low, high, known, pattern, m, alive, got
+):
+    """A symbol that stands in one same period, beyond the first `known`, of every unit.
+
+    Parameters
+    ----------
+    is_semi : semi-maximum periods; the entries low..high - 1 are the pattern's. Else maximum ones, and the entries are those
+        of the pattern without its last symbol, of which some go on to that symbol
+    m : symbols of the pattern
+    alive, got : uint8, shape (at least m * n_bytes,), to work in
+
+    Returns
+    -------
+    period (0: before the first symbol) and symbol, -1 and -1 where there is none, and how many periods were looked at
+    """
+    following, previous, present = tables.following, tables.previous, tables.present
+    n_bytes = present.shape[1]
+    alive[known * n_bytes : m * n_bytes] = 255
+    got[known * n_bytes : m * n_bytes] = 0
+    work = 0
+    bottom = known  # the lowest period that is not empty yet
+    is_alone = is_semi or not tables.is_grouped
+    is_held = False
+    lowest = m
+    for t in range(low, high):
+        s = tables.sequence_at[row[t]]
+        e = np.int64(t)
+        if is_semi:
+            q = np.int64(row[t]) - 1
+            e = np.int64(parent[t])
+        else:
+            q = np.int64(previous[tables.sequence_end[s], pattern[m - 1]]) - 1
+        if q >= row[e]:
+            is_held = True
+            i = m - 1
+            while True:
+                begin = np.int64(row[e])
+                for w in range(n_bytes):
+                    k = i * n_bytes + w
+                    new = alive[k] & ~got[k] & present[begin, w]
+                    fits = np.uint8(0)
+                    if new:
+                        work += 1
+                        for j in range(8):
+                            if (new >> j) & 1 and following[begin, 8 * w + j] <= q:
+                                fits |= np.uint8(1 << j)
+                    if is_alone:
+                        alive[k] = fits
+                        if fits:
+                            lowest = i
+                    else:
+                        got[k] |= fits
+                if i == bottom:
+                    break
+                q = np.int64(previous[q, pattern[i - 1]]) - 1
+                e = np.int64(parent[e])
+                i -= 1
+        if not is_held:
+            continue
+        if not is_alone:
+            if t + 1 < high and tables.unit_of[tables.sequence_at[row[t + 1]]] == tables.unit_of[s]:
+                continue
+            for k in range(m * n_bytes - 1, bottom * n_bytes - 1, -1):
+                alive[k] = got[k]
+                got[k] = 0
+                if alive[k]:
+                    lowest = k // n_bytes
+        is_held = False
+        bottom = lowest
+        lowest = m
+        if bottom == m:
+            return -1, -1, work
+    k = m * n_bytes - 1
+    while alive[k] == 0:
+        k -= 1
+    j = 0
+    while not (alive[k] >> j) & 1:
+        j += 1
+    return k // n_bytes, 8 * (k % n_bytes) + j, work
+
+
+@numba.njit(cache=True, nogil=True)
+def explore(  # type: ignore[no-untyped-def]
+    tables, only_closed, min_length, max_length, prefix, children, least, budget, stop, patience, long_from
+):
+    """Search the subtrees of some children of a prefix, in lexicographic order (a prefix first).
+
+    Parameters
+    ----------
+    tables : instances.Tables
+    only_closed : False returns every frequent pattern
+    min_length, max_length : symbols; closure is judged over patterns of every length
+    prefix, children : uint8, ranks from 1, children ascending; the prefix itself is judged elsewhere
+    least : int64, shape (1,), least support, at least 1; read again at every node, and may only rise meanwhile
+    budget : int, work units (about one per entry looked at); at least one node is visited
+    stop : uint8, shape (1,); not 0 ends the search
+    patience, long_from : `PATIENCE` and `LONG`; nothing but the time depends on them
+
+    Returns
+    -------
+    state : COMPLETE, PAUSED or STOPPED
+    part : patterns uint8 one after the other, offsets int64 (n_patterns + 1,), supports int64 (n_patterns,)
+    pending : what is left where PAUSED: path uint8 beginning with the prefix, at int64, children uint8; the children still
+        to visit of ``path[:d]`` are ``children[at[d - len(prefix)] : at[d - len(prefix) + 1]]``
+    """
+    following = tables.following
+    n_symbols = following.shape[1]
+    n_bytes = tables.present.shape[1]
+    n_sequences = tables.sequence_end.size
+    first = prefix.size
+    patterns = np.empty(1024, dtype=np.uint8)
+    offsets = np.zeros(1024, dtype=np.int64)
+    supports = np.empty(1024, dtype=np.int64)
+    n_patterns = 0
+    # level d: the path's first d symbols. Its entries are row[level_at[d] : level_at[d + 1]], its children alike
+    row = np.empty(max(1024, n_sequences), dtype=np.uint32)
+    parent = np.empty(row.size, dtype=np.uint32)
+    shadow = np.empty(row.size, dtype=np.uint32)
+    n_levels = max(64, first + 4)
+    level_at = np.zeros(n_levels, dtype=np.int64)
+    pattern = np.zeros(n_levels, dtype=np.uint8)
+    child = np.empty(max(256, n_symbols), dtype=np.uint8)
+    child_support = np.empty(child.size, dtype=np.int64)
+    child_at = np.zeros(n_levels, dtype=np.int64)
+    child_next = np.zeros(n_levels, dtype=np.int64)  # the first of them still to visit
+    same_from = np.ones(n_levels, dtype=np.int64)  # least level above 0 with the same sequences
+    is_scanned = np.zeros(n_levels, dtype=np.bool_)  # whether BackScan looked at it
+    has_shadow = np.zeros(n_levels, dtype=np.bool_)
+    frequent = np.zeros(
+        (n_levels, n_bytes), dtype=np.uint8
+    )  # the children that are, visited or not, in this task or not
+    broken = np.zeros((n_levels, n_bytes), dtype=np.uint8)  # those that the shadow does not settle
+    alive = np.empty(n_levels * n_bytes, dtype=np.uint8)
+    got = np.empty(n_levels * n_bytes, dtype=np.uint8)
+    left = np.empty(8 * n_bytes, dtype=np.int64)
+
+    for s in range(n_sequences):
+        row[s] = tables.sequence_end[s - 1] + 1 if s > 0 else 0
+    level_at[1] = n_sequences
+    for d in range(first):
+        low, high = level_at[d], level_at[d + 1]
+        row = grown(row, 2 * high - low)
+        parent = grown(parent, row.size)
+        pattern[d] = prefix[d] - 1
+        level_at[d + 2] = project(following, row, parent, low, high, int(pattern[d]))
+        is_same = d > 0 and level_at[d + 2] - high == high - low
+        same_from[d + 1] = same_from[d] if is_same else d + 1
+    m = np.int64(first)
+    units = np.zeros(n_symbols, dtype=np.int64)
+    count_children(tables, row, level_at[m], level_at[m + 1], units)
+    for c in range(n_symbols):
+        if units[c] >= least[0]:
+            frequent[m, c >> 3] |= np.uint8(1 << (c & 7))
+    for i in range(children.size):
+        child[i] = children[i] - 1
+        child_support[i] = units[int(child[i])]
+    child_at[m + 1] = children.size
+    work = level_at[m + 1]
+    n_idle = patience  # patterns since the last closed one
+    is_first = True
+    while True:
+        while m >= first and child_next[m] == child_at[m + 1]:
+            m -= 1
+        if m < first:
+            break
+        if stop[0] != 0:
+            return (
+                STOPPED,
+                (patterns[:0], offsets[:1], supports[:0]),
+                (patterns[:0], offsets[:1], patterns[:0]),
+            )
+        if work >= budget and not is_first:
+            part = (patterns[: offsets[n_patterns]], offsets[: n_patterns + 1], supports[:n_patterns])
+            return PAUSED, part, _pending(pattern, first, m, child, child_next, child_at)
+        is_first = False
+        c = int(child[child_next[m]])
+        support = child_support[child_next[m]]
+        child_next[m] += 1
+        minimum = least[0]
+        if support < minimum:
+            continue
+        low, high = level_at[m], level_at[m + 1]
+        pattern[m] = c
+        if m + 4 >= level_at.size:
+            n = 2 * level_at.size
+            level_at, child_at, child_next = (
+                _longer(level_at, n),
+                _longer(child_at, n),
+                _longer(child_next, n),
+            )
+            pattern, same_from = _longer(pattern, n), _longer(same_from, n)
+            is_scanned, has_shadow = _longer(is_scanned, n), _longer(has_shadow, n)
+            frequent, broken = _longer_rows(frequent, n), _longer_rows(broken, n)
+            alive, got = np.empty(n * n_bytes, dtype=np.uint8), np.empty(n * n_bytes, dtype=np.uint8)
+        row = grown(row, 2 * high - low)
+        parent = grown(parent, row.size)
+        shadow = grown(shadow, row.size)
+
+        m += 1
+        may_grow = m < max_length
+        is_shown = has_shadow[m - 1] and (broken[m - 1, c >> 3] >> (c & 7)) & 1 == 0
+        is_closed = not (only_closed and is_shown)
+        at, x = -1, -1  # where which symbol can be put in
+        end = high
+        is_leaf = True
+        if may_grow or (only_closed and is_closed):
+            # at max_length only a symbol that misses no unit matters
+            allowed = support - minimum if may_grow else 0
+            frequent[m] = frequent[m - 1]
+            end, n_read = grow(
+                tables,
+                row,
+                parent,
+                shadow,
+                has_shadow[m - 1],
+                low,
+                high,
+                c,
+                frequent[m],
+                allowed,
+                left,
+                broken[m],
+            )
+            work += n_read
+            is_leaf = not may_grow or not np.any(frequent[m])
+            if only_closed and is_closed:
+                x = _forward(frequent[m], left, allowed)
+                at = m
+                if x < 0 and m >= min_length:
+                    at, x, n_periods = _find_period(
+                        tables, False, row, parent, low, high, 0, pattern, m, alive, got
+                    )
+                    work += n_periods
+                is_closed = x < 0
+        n_idle += 1
+        if is_closed and m >= min_length:
+            n_idle = 0
+            a = offsets[n_patterns]
+            patterns = grown(patterns, a + m)
+            offsets = grown(offsets, n_patterns + 2)
+            supports = grown(supports, n_patterns + 1)
+            for i in range(m):
+                patterns[a + i] = pattern[i] + 1
+            supports[n_patterns] = support
+            n_patterns += 1
+            offsets[n_patterns] = a + m
+        if is_leaf:
+            m -= 1
+            continue
+        level_at[m + 1] = end
+        is_same = m > 1 and end - high == high - low
+        same_from[m] = same_from[m - 1] if is_same else m
+        is_scanned[m] = False
+        if only_closed and n_idle > patience:
+            known = np.int64(0)
+            if m > long_from:
+                known = _unchanged_depth(row, parent, high, end, m, same_from[m], pattern, tables.previous)
+                if not is_scanned[known]:
+                    known = np.int64(0)
+            is_pruned, _, n_periods = _find_period(
+                tables, True, row, parent, high, end, known, pattern, m, alive, got
+            )
+            work += n_periods
+            if is_pruned >= 0:
+                m -= 1
+                continue
+            is_scanned[m] = True
+        has_shadow[m] = has_shadow[m - 1]
+        if x >= 0:
+            cover(tables, row, parent, shadow, high, end, at, x, pattern, m, broken[m])
+            work += (end - high) * (m - at + 1)
+            has_shadow[m] = True
+        b = child_at[m]
+        child = grown(child, b + n_symbols)
+        child_support = grown(child_support, b + n_symbols)
+        for j in range(n_symbols):
+            if (frequent[m, j >> 3] >> (j & 7)) & 1:
+                child[b] = j
+                child_support[b] = left[j] + minimum
+                b += 1
+        child_next[m] = child_at[m]
+        child_at[m + 1] = b
+    part = (patterns[: offsets[n_patterns]], offsets[: n_patterns + 1], supports[:n_patterns])
+    return COMPLETE, part, (patterns[:0], offsets[:1], patterns[:0])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -37,7 +405,7 @@ def previous_table(text, n_symbols):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _unchanged_depth(entry_end, entry_parent, level_at, m, lowest, pattern, previous):  # type: ignore[no-untyped-def]
+def _old_unchanged_depth(entry_end, entry_parent, level_at, m, lowest, pattern, previous):  # type: ignore[no-untyped-def]
     """Depth up to which the semi-maximum periods are those of a prefix with the same sequences; 0 where there is none.
 
     `lowest` is the depth from which on the prefixes have the same sequences. If the last place of symbol i within the first instance is the end of the first i symbols' first instance, all
@@ -189,7 +557,7 @@ def search(  # type: ignore[no-untyped-def]
                 if only_closed:
                     known = 0
                     if m > long_from:
-                        known = _unchanged_depth(
+                        known = _old_unchanged_depth(
                             entry_end, entry_parent, level_at, m, same_from[m], pattern, previous
                         )
                     is_pruned = _fits_a_period(

@@ -1,0 +1,155 @@
+"""The search at an unlimited gap as tasks, against the definition and against itself cut into pieces."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from motifdb.kernels import contiguous, unlimited
+from motifdb.kernels.gapped import COMPLETE, PAUSED
+from motifdb.kernels.instances import Tables, prepare
+from tests.reference.mining import Pattern, ref_mine
+from tests.reference.oracle import flat
+
+NO_LIMIT = 2**31 - 1
+Task = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Part = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]
+
+
+def tables_of(sequences: list[list[int]], units: list[int] | None) -> Tables:
+    """Tables of sequences whose symbols are 1.. without a hole, so that they are ranks."""
+    text, sequence_at, sequence_end = contiguous.build_text(*flat(sequences))
+    return prepare(text, sequence_at, sequence_end, None if units is None else np.array(units, np.int32))
+
+
+def frozen(values: list[int]) -> NDArray[np.uint8]:
+    array = np.array(values, np.uint8)
+    array.setflags(write=False)
+    return array
+
+
+def whole(tables: Tables) -> Task:
+    return frozen([]), frozen(list(range(1, tables.following.shape[1] + 1)))
+
+
+def search(
+    tables: Tables,
+    min_support: int,
+    *,
+    task: Task | None = None,
+    only_closed: bool = True,
+    min_length: int = 1,
+    max_length: int = NO_LIMIT,
+    budget: int = 2**62,
+    patience: int = unlimited.PATIENCE,
+    long_from: int = unlimited.LONG,
+) -> tuple[int, Part, tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]]:
+    prefix, children = whole(tables) if task is None else task
+    least, stop = np.array([min_support]), np.zeros(1, np.uint8)
+    return unlimited.explore(  # type: ignore[no-any-return]
+        tables,
+        only_closed,
+        min_length,
+        max_length,
+        prefix,
+        children,
+        least,
+        budget,
+        stop,
+        patience,
+        long_from,
+    )
+
+
+def spelled(part: Part) -> list[tuple[Pattern, int]]:
+    patterns, offsets, supports = (x.tolist() for x in part)
+    return [(tuple(patterns[offsets[k] : offsets[k + 1]]), supports[k]) for k in range(len(supports))]
+
+
+def in_pieces(tables: Tables, min_support: int, budget: int, **how: Any) -> list[tuple[Pattern, int]]:
+    """What is found by tasks of one budget, each level of what is pending a task of its own."""
+    found = []
+    tasks = [whole(tables)]
+    while tasks:
+        state, part, (path, at, children) = search(tables, min_support, task=tasks[-1], budget=budget, **how)
+        prefix, _ = tasks.pop()
+        found += spelled(part)
+        if state == PAUSED:
+            assert at[0] == 0
+            assert at[-1] == len(children)
+            assert path[: len(prefix)].tolist() == prefix.tolist()
+            levels = range(len(prefix), len(path) + 1)
+            for i, d in enumerate(levels):
+                if at[i] < at[i + 1]:
+                    tasks.append((frozen(path[:d].tolist()), frozen(children[at[i] : at[i + 1]].tolist())))
+        else:
+            assert state == COMPLETE
+    return found
+
+
+def ranked(sequences: list[list[int]]) -> list[list[int]]:
+    symbols = sorted({x for s in sequences for x in s})
+    return [[symbols.index(x) + 1 for x in s] for s in sequences]
+
+
+def trill(n: int) -> list[int]:
+    return list(itertools.islice(itertools.cycle([1, 2]), n))
+
+
+small = st.one_of(
+    st.lists(st.lists(st.sampled_from([1, 2, 3]), max_size=7), max_size=5),
+    st.lists(st.integers(0, 7).map(trill), max_size=4),
+    st.lists(st.integers(0, 7).map(lambda n: [1] * n), max_size=4),
+    st.lists(st.lists(st.sampled_from([1, 2]), max_size=6), max_size=3).map(lambda s: s + s),
+).map(ranked)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    sequences=small,
+    labels=st.one_of(st.none(), st.lists(st.integers(0, 3), min_size=8, max_size=8)),
+    min_support=st.integers(1, 4),
+    only_closed=st.booleans(),
+    min_length=st.integers(1, 3),
+    more=st.one_of(st.none(), st.integers(0, 3)),
+    budget=st.sampled_from([1, 7, 1000]),
+    patience=st.sampled_from([0, 3, 64]),
+    long_from=st.sampled_from([1, 32]),
+)
+def test_equals_definition_however_it_is_cut(
+    sequences: list[list[int]],
+    labels: list[int] | None,
+    min_support: int,
+    only_closed: bool,
+    min_length: int,
+    more: int | None,
+    budget: int,
+    patience: int,
+    long_from: int,
+) -> None:
+    units = None if labels is None else sorted(labels[: len(sequences)])
+    max_length = NO_LIMIT if more is None else min_length + more
+    support = "sequences" if units is None else "recordings"
+    expected, _ = ref_mine(
+        sequences,
+        units,
+        max_gap=None,
+        min_support=min_support,
+        support=support,
+        closed=support if only_closed else "none",
+        min_length=min_length,
+        max_length=max_length,
+    )
+    wanted = [(p, c.sequences if units is None else c.groups) for p, c in expected.items()]
+    tables = tables_of(sequences, units)
+    how: dict[str, Any] = {"only_closed": only_closed, "min_length": min_length, "max_length": max_length}
+    how |= {"patience": patience, "long_from": long_from}
+    state, part, _ = search(tables, min_support, **how)
+    assert state == COMPLETE
+    assert spelled(part) == wanted
+    assert in_pieces(tables, min_support, budget, **how) == wanted
