@@ -126,7 +126,7 @@ def _unit(tables, row):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _any_left(misses, left, candidates):  # type: ignore[no-untyped-def]
+def _any_left(misses, left, m, frequent):  # type: ignore[no-untyped-def]
     """Take the units missed, eight counts of a byte each, from what is `left`, and the symbols that missed too many from the candidates."""
     is_any = False
     for i in range(misses.size):
@@ -134,9 +134,9 @@ def _any_left(misses, left, candidates):  # type: ignore[no-untyped-def]
             for j in range(8):
                 left[8 * i + j] -= np.int64((misses[i] >> np.uint64(8 * j)) & np.uint64(255))
                 if left[8 * i + j] < 0:
-                    candidates[i] &= ~np.uint8(1 << j)
+                    frequent[m, i] &= ~np.uint8(1 << j)
             misses[i] = 0
-        is_any |= candidates[i] != 0
+        is_any |= frequent[m, i] != 0
     return is_any
 
 
@@ -148,7 +148,8 @@ def cover(tables, row, parent, shadow, low, high, i, x, pattern, m, broken):  # 
     """
     following, present = tables.following, tables.present
     n_bytes = present.shape[1]
-    broken[:] = 0
+    for k in range(n_bytes):
+        broken[m, k] = 0
     own = np.zeros(n_bytes, dtype=np.uint8)
     its = np.zeros(n_bytes, dtype=np.uint8)
     for t in range(low, high):
@@ -165,13 +166,13 @@ def cover(tables, row, parent, shadow, low, high, i, x, pattern, m, broken):  # 
         if tables.is_grouped and t + 1 < high and _unit(tables, row[t + 1]) == _unit(tables, row[t]):
             continue
         for k in range(n_bytes):
-            broken[k] |= own[k] & ~its[k]
+            broken[m, k] |= own[k] & ~its[k]
             own[k] = 0
             its[k] = 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _grow_narrow(  # type: ignore[no-untyped-def]
+def grow_narrow(  # type: ignore[no-untyped-def]
     following,
     present,
     spread,
@@ -182,14 +183,15 @@ def _grow_narrow(  # type: ignore[no-untyped-def]
     low,
     high,
     c,
-    candidates,
+    m,
+    frequent,
+    broken,
     allowed,
     left,
-    broken,
 ):
     """`grow` for at most 8 symbols where support counts sequences: the whole mask is one byte."""
     n = np.int64(following.shape[0] - 1)
-    live = candidates[0]
+    live = frequent[m - 1, 0]
     missing = np.uint8(0)
     left[:] = allowed
     b = high
@@ -224,14 +226,14 @@ def _grow_narrow(  # type: ignore[no-untyped-def]
                     live &= ~np.uint8(1 << j)
             if live == 0:
                 break
-    candidates[0] = live
-    broken[0] = missing
-    return b, t - low
+    frequent[m, 0] = live
+    broken[m, 0] = missing
+    return b, t - low, live != 0
 
 
 @numba.njit(cache=True, nogil=True)
 def grow(  # type: ignore[no-untyped-def]
-    tables, row, parent, shadow, has_shadow, low, high, c, candidates, allowed, left, broken
+    tables, row, parent, shadow, has_shadow, low, high, c, m, frequent, broken, allowed, left
 ):
     """Write the entries of the pattern with symbol c more and count which symbols extend it further.
 
@@ -251,25 +253,10 @@ def grow(  # type: ignore[no-untyped-def]
     following, present = tables.following, tables.present
     n = np.int64(following.shape[0] - 1)
     n_bytes = present.shape[1]
-    if n_bytes == 1 and not tables.is_grouped:
-        return _grow_narrow(
-            following,
-            present,
-            tables.spread,
-            row,
-            parent,
-            shadow,
-            has_shadow,
-            low,
-            high,
-            c,
-            candidates,
-            allowed,
-            left,
-            broken,
-        )
     left[:] = allowed
-    broken[:] = 0
+    for i in range(n_bytes):
+        frequent[m, i] = frequent[m - 1, i]
+        broken[m, i] = 0
     own = np.zeros(n_bytes, dtype=np.uint8)
     its = np.zeros(n_bytes, dtype=np.uint8)
     misses = np.zeros(n_bytes, dtype=np.uint64)
@@ -297,12 +284,12 @@ def grow(  # type: ignore[no-untyped-def]
             n_units += 1
             is_held = False
             for i in range(n_bytes):
-                misses[i] += tables.spread[candidates[i] & ~own[i]]
-                broken[i] |= own[i] & ~its[i]
+                misses[i] += tables.spread[frequent[m, i] & ~own[i]]
+                broken[m, i] |= own[i] & ~its[i]
                 own[i] = 0
                 its[i] = 0
         if is_last or n_units == BLOCK:
             n_units = 0
-            if not _any_left(misses, left, candidates):
-                return b, t + 1 - low
-    return b, high - low
+            if not _any_left(misses, left, m, frequent):
+                return b, t + 1 - low, False
+    return b, high - low, True

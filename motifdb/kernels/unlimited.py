@@ -29,7 +29,7 @@ import numpy as np
 
 from motifdb.kernels.contiguous import ALL
 from motifdb.kernels.gapped import COMPLETE, PAUSED, STOPPED, TOO_MANY_PATTERNS, grown
-from motifdb.kernels.instances import count_children, cover, grow, project
+from motifdb.kernels.instances import count_children, cover, grow, grow_narrow, project
 
 PATIENCE = 64
 """Patterns in a row, none of them closed, before BackScan is tried."""
@@ -46,11 +46,11 @@ def _longer(array, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _forward(candidates, left, allowed):  # type: ignore[no-untyped-def]
+def _forward(frequent, m, left, allowed):  # type: ignore[no-untyped-def]
     """A symbol that follows in every unit, -1 where there is none."""
-    for i in range(candidates.size):
+    for i in range(frequent.shape[1]):
         for j in range(8):
-            if (candidates[i] >> j) & 1 and left[8 * i + j] == allowed:
+            if (frequent[m, i] >> j) & 1 and left[8 * i + j] == allowed:
                 return 8 * i + j
     return -1
 
@@ -213,6 +213,7 @@ def explore(  # type: ignore[no-untyped-def]
     following = tables.following
     n_symbols = following.shape[1]
     n_bytes = tables.present.shape[1]
+    is_narrow = n_bytes == 1 and not tables.is_grouped
     n_sequences = tables.sequence_end.size
     first = prefix.size
     patterns = np.empty(1024, dtype=np.uint8)
@@ -313,25 +314,44 @@ def explore(  # type: ignore[no-untyped-def]
         if may_grow or (only_closed and is_closed):
             # at max_length only a symbol that misses no unit matters
             allowed = support - minimum if may_grow else 0
-            frequent[m] = frequent[m - 1]
-            end, n_read = grow(
-                tables,
-                row,
-                parent,
-                shadow,
-                has_shadow[m - 1],
-                low,
-                high,
-                c,
-                frequent[m],
-                allowed,
-                left,
-                broken[m],
-            )
+            if is_narrow:
+                end, n_read, is_any = grow_narrow(
+                    following,
+                    tables.present,
+                    tables.spread,
+                    row,
+                    parent,
+                    shadow,
+                    has_shadow[m - 1],
+                    low,
+                    high,
+                    c,
+                    m,
+                    frequent,
+                    broken,
+                    allowed,
+                    left,
+                )
+            else:
+                end, n_read, is_any = grow(
+                    tables,
+                    row,
+                    parent,
+                    shadow,
+                    has_shadow[m - 1],
+                    low,
+                    high,
+                    c,
+                    m,
+                    frequent,
+                    broken,
+                    allowed,
+                    left,
+                )
+            is_leaf = not (is_any and may_grow)
             work += n_read
-            is_leaf = not may_grow or not np.any(frequent[m])
             if only_closed and is_closed:
-                x = _forward(frequent[m], left, allowed)
+                x = _forward(frequent, m, left, allowed)
                 at = m
                 if x < 0 and m >= min_length:
                     at, x, n_periods = _find_period(
@@ -374,7 +394,7 @@ def explore(  # type: ignore[no-untyped-def]
             is_scanned[m] = True
         has_shadow[m] = has_shadow[m - 1]
         if x >= 0:
-            cover(tables, row, parent, shadow, high, end, at, x, pattern, m, broken[m])
+            cover(tables, row, parent, shadow, high, end, at, x, pattern, m, broken)
             work += (end - high) * (m - at + 1)
             has_shadow[m] = True
         b = child_at[m]

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from motifdb.errors import UsageError, nearest
 from motifdb.kernels import contiguous
 from motifdb.kernels.contiguous import Wanted
 from motifdb.kernels.sequences import NO_LIMIT, Sequences
+from motifdb.mining.bounds import Bounds
 from motifdb.mining.contiguous import mine_contiguous
-from motifdb.mining.gaps import Lists, grow_limited, grow_unlimited, locate
+from motifdb.mining.explore import Pool, Threads
+from motifdb.mining.gaps import mine_gapped
 from motifdb.mining.mined import Mined
 
 Support = Literal["occurrences", "sequences", "recordings"]
@@ -44,6 +45,10 @@ def mine(
     want_counts: bool = True,
     max_patterns: int = 20_000_000,
     max_occurrences: int = 50_000_000,
+    memory_limit_bytes: int | None = None,
+    time_limit_s: float | None = None,
+    workers: int = 1,
+    pool: Pool | None = None,
 ) -> Mined:
     """Find the patterns with enough support, closed ones only unless told otherwise.
 
@@ -69,8 +74,16 @@ def mine(
     want_occurrences : whether to list every occurrence
     want_counts : with a gap and without listing, False leaves out what the search does not need: the counts of occurrences
         and the support in the other unit are -1 then
-    max_patterns : stop with an error where there are more; with a gap limit frequent ones count, closed or not
-    max_occurrences : stop with an error where there are more to list
+    max_patterns : keep at most so many; with a gap limit frequent ones count, closed or not
+    max_occurrences : list at most so many
+    memory_limit_bytes : of the tables, and of patterns and occurrences kept; None is no limit
+    time_limit_s : wall time of the search; None is no limit
+
+        Where one of these four is reached, patterns of low support are left out: the rest is complete down to
+        `Mined.complete_from`, and `Mined.stopped_by` says which bound it was. But for the time, it is the same set on
+        every machine and for any number of workers. Contiguous mining looks at the clock between its steps only.
+    workers : threads to search in; the result is the same, in the same order, for any number
+    pool : where to search instead, such as a cluster
 
     Returns
     -------
@@ -79,7 +92,7 @@ def mine(
     Raises
     ------
     UsageError
-        where an argument cannot be, or a bound is reached.
+        where an argument cannot be, or memory_limit_bytes is less than the tables take.
 
     Notes
     -----
@@ -105,29 +118,23 @@ def mine(
     longest = NO_LIMIT if max_length is None else min(max_length, NO_LIMIT)
     if longest < min_length:
         raise UsageError(f"max_length must be at least min_length = {min_length}, got {max_length}")
+    bounds = Bounds(max_patterns, max_occurrences, memory_limit_bytes, time_limit_s)
+    if pool is None:
+        if workers < 1:
+            raise UsageError(f"workers must be 1 or more, got {workers}")
+        pool = Threads(workers)
     wanted = Wanted(unit, min_support, closure, min_length, longest, max_patterns)
-    most = max_occurrences if want_occurrences else None
     if max_gap == 0:
-        return mine_contiguous(database, wanted, most)
-    return _mine_gapped(database, max_gap, wanted, most, want_counts or want_occurrences)
-
-
-def _mine_gapped(
-    database: Sequences, max_gap: int | None, wanted: Wanted, max_occurrences: int | None, want_counts: bool
-) -> Mined:
-    if max_gap is None:
-        patterns, bounds, support = grow_unlimited(database, wanted)
-    else:
-        patterns, bounds, support = grow_limited(database, max_gap, wanted)
-    counts = np.full((len(support), 4), -1, np.int64)
-    counts[:, 0 if wanted.unit == contiguous.BY_SEQUENCES else 1] = support
-    lists: Lists = (np.empty(0, np.int64),) * 4
-    if want_counts:
-        counts, lists = locate(patterns, bounds, database, max_gap, max_occurrences)
-    n_sequences, n_groups, n_windows, n_apart = np.ascontiguousarray(counts.T)
-    lengths = np.diff(bounds)
-    return Mined(
-        patterns, bounds[:-1], lengths, n_sequences, n_groups, n_windows, n_apart, *lists, n_distinct=None
+        most = max_occurrences if want_occurrences else None
+        return mine_contiguous(database, wanted, most, memory_limit_bytes=memory_limit_bytes)
+    return mine_gapped(
+        database,
+        max_gap,
+        wanted,
+        bounds,
+        pool,
+        want_occurrences=want_occurrences,
+        want_counts=want_counts or want_occurrences,
     )
 
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from motifdb.errors import UsageError
 from motifdb.kernels.automaton import build_automaton, count_runs, locate_runs
 from motifdb.kernels.sequences import Sequences, checked_lists
-from motifdb.mining.gaps import Lists, locate
+from motifdb.mining.mined import Lists
+from motifdb.mining.windows import locate
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from motifdb.errors import UsageError
 from motifdb.kernels import containment, contiguous
 from motifdb.kernels.sequences import Sequences
-from motifdb.mining.gaps import locate
 from motifdb.mining.mined import Mined
+from motifdb.mining.windows import locate
 
 _MOST_SPELLED = 2**31 - 1
 

@@ -1,148 +1,331 @@
-"""Mining with gaps, between the checked database and the kernels `gapped`, `unlimited` and `windows`."""
+"""Mining with gaps, between the checked database and the kernels `gapped`, `unlimited` and `windows`.
+
+A search is a `Space` that `explore` cuts into tasks. Its parts are put together and trimmed to what the bounds let stay;
+then the minimal windows of the patterns are counted, some patterns to a task.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.errors import UsageError
-from motifdb.kernels import contiguous, gapped, unlimited, windows
+from motifdb.kernels import contiguous, gapped, instances, unlimited
 from motifdb.kernels.contiguous import Wanted
 from motifdb.kernels.sequences import Sequences
-
-_MAX_TABLE = 2**29
+from motifdb.mining.bounds import Bounds, Tally, Watch, fits_from
+from motifdb.mining.explore import LateError, Part, Pool, explore
+from motifdb.mining.mined import Lists, Mined
+from motifdb.mining.windows import Finder, refuse_table
 
 Patterns = tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]
 """Patterns one after the other, their offsets, their supports; in lexicographic order."""
 
-Lists = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-"""Occurrences: pattern, sequence, first and last symbol."""
+_FIRST_PASS = 1 << 14
+_NEXT_PASS = 4
+"""Under a time limit the search is run for the strongest so many patterns, then for more: each pass is complete."""
+_PATTERN_BYTES = 100
+_WINDOW_BYTES = 32
+_NODE_BYTES = 32
+"""What a returned pattern takes beside its symbols, a listed window, and a frequent pattern while closure is judged."""
 
 
-def grow_limited(database: Sequences, max_gap: int, wanted: Wanted) -> Patterns:
-    """Patterns at a gap of at least 1, closed at their ends."""
-    by_group = wanted.unit == contiguous.BY_GROUPS
-    if by_group:  # what is counted has to stand together
-        database = database.reordered(np.argsort(database.group_of, kind="stable"))
-    text, sequence_at, _ = contiguous.build_text(database.symbols, database.offsets)
-    only_closed = wanted.closure != contiguous.ALL
-    state, nodes, level = gapped.grow_levels(
-        text,
-        database.group_of[sequence_at] if by_group else sequence_at,
-        max_gap,
-        wanted.min_support,
-        wanted.max_length,
-        only_closed,
-        wanted.max_patterns,
-        gapped.MAX_POSITIONS,
-    )
-    if state == gapped.TOO_MANY_PATTERNS:
-        raise too_many(wanted.max_patterns)
-    if state == gapped.TOO_MANY_POSITIONS:
-        raise UsageError(
-            f"the patterns of {len(level)} symbols end at more than {gapped.MAX_POSITIONS} positions; "
-            "raise min_support, or lower max_gap or max_length"
-        )
-    parent, child, symbol, support, is_kept = nodes
-    if not only_closed:
-        is_kept[1:] = True
-    is_kept[: level[min(wanted.min_length, len(level) - 1)]] = False
-    ranks, offsets, kept = gapped.spell(parent, child, symbol, is_kept)
-    return _vocabulary(database)[ranks], offsets, support[kept].astype(np.int64)
-
-
-def grow_unlimited(database: Sequences, wanted: Wanted) -> Patterns:
-    """Patterns at an unlimited gap, closed under insertion anywhere."""
-    by_group = wanted.unit == contiguous.BY_GROUPS
-    n_sequences = len(database.offsets) - 1
-    sequence_of = np.repeat(np.arange(n_sequences), np.diff(database.offsets))
-    unit_of = database.group_of if by_group else np.arange(n_sequences, dtype=np.int32)
-    # a symbol without enough support is in no pattern and makes none unclosed
-    values = database.symbols.astype(np.int64) + 128
-    pairs = np.unique(unit_of[sequence_of].astype(np.int64) * 256 + values)
-    stays = (np.bincount(pairs % 256, minlength=256) >= wanted.min_support)[values]
-    lengths = np.bincount(sequence_of[stays], minlength=n_sequences)
-    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    # short sequences rule out extensions first, and what is counted has to stand together
-    order = np.argsort(database.group_of if by_group else lengths, kind="stable")
-    frequent = Sequences(database.symbols[stays], bounds, unit_of, database.group_labels).reordered(order)
-    text, sequence_at, sequence_end = contiguous.build_text(frequent.symbols, frequent.offsets)
-    n_symbols = int(text.max(initial=0))
-    state, ranks, offsets, support = unlimited.search(
-        text,
-        sequence_at,
-        sequence_end,
-        frequent.group_of,
-        next_table(text, n_symbols),
-        unlimited.previous_table(text, n_symbols),
-        wanted,
-        unlimited.LONG,
-    )
-    if state == gapped.TOO_MANY_PATTERNS:
-        raise too_many(wanted.max_patterns)
-    return _vocabulary(frequent)[ranks], offsets, support
-
-
-def locate(
-    patterns: NDArray[np.int8],
-    pattern_offsets: NDArray[np.int64],
+def mine_gapped(
     database: Sequences,
     max_gap: int | None,
-    max_occurrences: int | None,
-) -> tuple[NDArray[np.int64], Lists]:
-    """Minimal windows of patterns in lexicographic order, as `windows.find_windows` returns them.
-
-    `max_occurrences` None counts without listing.
-
-    Raises
-    ------
-    UsageError
-        where there are more than max_occurrences.
-    """
-    text, sequence_at, sequence_end = contiguous.build_text(database.symbols, database.offsets)
-    rank = np.zeros(256, np.uint8)  # 0: a symbol that the text lacks
-    vocabulary = _vocabulary(database)[1:].astype(np.int64)
-    rank[vocabulary + 128] = np.arange(1, len(vocabulary) + 1)
+    wanted: Wanted,
+    bounds: Bounds,
+    pool: Pool,
+    *,
+    want_occurrences: bool,
+    want_counts: bool,
+) -> Mined:
+    """Patterns at a gap of at least 1 or an unlimited one, as `arrays.mine` returns them."""
     longest = int(np.diff(database.offsets).max(initial=0))
-    limit = windows.UNLIMITED if max_gap is None or max_gap >= longest else max_gap
-    counts, lists, is_complete = windows.find_windows(
-        rank[patterns.astype(np.int64) + 128],
-        pattern_offsets,
-        windows.shared_prefixes(patterns, pattern_offsets),
-        text,
-        sequence_at,
-        sequence_end,
-        database.group_of,
-        database.n_groups,
-        limit,
-        next_table(text, len(vocabulary)) if limit == windows.UNLIMITED else np.empty((0, 0), np.int32),
-        max_occurrences is not None,
-        max_occurrences or 0,
-    )
-    if not is_complete:
-        raise UsageError(
-            f"the patterns have more than max_occurrences = {max_occurrences} occurrences; "
-            "raise min_length, or leave out listing occurrences"
+    if max_gap is not None:
+        max_gap = min(max_gap, max(longest, 1))  # a wider one allows nothing more
+    space = Unlimited.of(database, wanted) if max_gap is None else Limited.of(database, max_gap, wanted)
+    search = _Search(database, max_gap, wanted, bounds, pool, space, want_occurrences, want_counts)
+    with Watch(bounds.time_limit_s) as watch:
+        if bounds.time_limit_s is None:
+            return search.run(wanted.max_patterns, watch)
+        # nothing is complete yet: from one above the largest support there can be
+        largest = database.n_groups if wanted.unit == contiguous.BY_GROUPS else len(database.offsets) - 1
+        best = search.nothing(largest + 1)
+        most = min(_FIRST_PASS, wanted.max_patterns)
+        while True:
+            try:
+                best = search.run(most, watch)
+            except LateError:
+                return replace(best, stopped_by="time_limit")
+            if best.stopped_by != "max_patterns" or most == wanted.max_patterns:
+                return best
+            most = min(_NEXT_PASS * most, wanted.max_patterns)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One question, to be run once or with ever wider bounds."""
+
+    database: Sequences
+    max_gap: int | None
+    wanted: Wanted
+    bounds: Bounds
+    pool: Pool
+    space: Limited | Unlimited
+    want_occurrences: bool
+    want_counts: bool
+
+    def run(self, most: int, watch: Watch) -> Mined:
+        """Search for at most so many patterns.
+
+        Raises
+        ------
+        LateError
+            where the watch rang.
+        """
+        room = self.bounds.left_for_patterns(self.space.n_bytes)
+        tally = Tally(self.wanted.min_support, most, room)
+        parts = explore(self.space, self.space.first, self.pool, tally, watch)
+        patterns, offsets, support = self.space.put_together(parts, tally.least)
+        del parts
+        counts = np.full((len(support), 4), -1, np.int64)
+        counts[:, 0 if self.wanted.unit == contiguous.BY_SEQUENCES else 1] = support
+        lists: Lists = (np.empty(0, np.int64),) * 4
+        if self.want_counts or self.want_occurrences:
+            finder = Finder.of(patterns, offsets, self.database, self.max_gap)
+            counts = finder.count(self.pool, watch)
+        if self.want_occurrences:
+            least, bound = self._listable(support, counts[:, 2], room, tally)
+            if bound is not None:
+                tally.least, tally.stopped_by = least, bound
+                patterns, offsets, support, counts = _trimmed(patterns, offsets, support, counts, least)
+                finder = Finder.of(patterns, offsets, self.database, self.max_gap)
+            lists = finder.list_all(self.pool, watch)
+        return self._mined(patterns, offsets, counts, lists, tally.least, tally.stopped_by)
+
+    def nothing(self, complete_from: int) -> Mined:
+        """What there is before anything was found."""
+        return self._mined(
+            np.empty(0, np.int8),
+            np.zeros(1, np.int64),
+            np.empty((0, 4), np.int64),
+            (np.empty(0, np.int64),) * 4,
+            complete_from,
+            None,
         )
-    return counts, lists
 
+    def _listable(
+        self, support: NDArray[np.int64], n_windows: NDArray[np.int64], room: int | None, tally: Tally
+    ) -> tuple[int, str | None]:
+        """Support from which on the windows can be listed, and the bound that says so."""
+        each = np.bincount(support, weights=n_windows).astype(np.int64)
+        least = fits_from(each, self.bounds.max_occurrences)
+        bound = "max_occurrences"
+        if room is not None:
+            per_support = np.bincount(support, minlength=len(each)) * _PATTERN_BYTES + each * _WINDOW_BYTES
+            by_memory = fits_from(per_support, room)
+            if by_memory > least:
+                least, bound = by_memory, "memory_limit"
+        return (least, bound) if least > tally.least else (tally.least, None)
 
-def next_table(text: NDArray[np.uint8], n_symbols: int) -> NDArray[np.int32]:
-    """`windows.next_table`, refused where it would take more than 2 GiB."""
-    if len(text) * n_symbols > _MAX_TABLE:
-        raise UsageError(
-            f"{len(text)} symbols of {n_symbols} kinds are too many to mine at an unlimited gap at once; "
-            "mine parts of the database, or set max_gap"
+    def _mined(
+        self,
+        patterns: NDArray[np.int8],
+        offsets: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        lists: Lists,
+        complete_from: int,
+        stopped_by: str | None,
+    ) -> Mined:
+        n_sequences, n_groups, n_windows, n_apart = np.ascontiguousarray(counts.T)
+        return Mined(
+            patterns,
+            offsets[:-1],
+            np.diff(offsets),
+            n_sequences,
+            n_groups,
+            n_windows,
+            n_apart,
+            *lists,
+            n_distinct=None,
+            complete_from=complete_from,
+            stopped_by=stopped_by,
         )
-    table: NDArray[np.int32] = windows.next_table(text, n_symbols)
-    return table
 
 
-def too_many(max_patterns: int) -> UsageError:
-    """There are more patterns than asked for."""
-    return UsageError(
-        f"there are more than max_patterns = {max_patterns} patterns; raise min_support or max_patterns"
-    )
+@dataclass(frozen=True)
+class Limited:
+    """The tree of frequent patterns at a gap limit; what is closed at its ends is judged when all of it is there."""
+
+    tables: gapped.Database
+    max_gap: int
+    wanted: Wanted
+    vocabulary: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, database: Sequences, max_gap: int, wanted: Wanted) -> Limited:
+        """Make the tables."""
+        by_group = wanted.unit == contiguous.BY_GROUPS
+        if by_group:  # what is counted has to stand together
+            database = database.reordered(np.argsort(database.group_of, kind="stable"))
+        text, sequence_at, _ = contiguous.build_text(database.symbols, database.offsets)
+        unit_at = database.group_of[sequence_at] if by_group else sequence_at
+        tables = gapped.prepare(text, unit_at, max_gap, wanted.min_support)
+        return cls(tables, max_gap, wanted, _vocabulary(database))
+
+    @property
+    def first(self) -> NDArray[np.uint8]:
+        """Symbols of the first level."""
+        return np.arange(1, len(self.vocabulary), dtype=np.uint8)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the tables."""
+        return _n_bytes(self.tables)
+
+    def run(
+        self,
+        prefix: NDArray[np.uint8],
+        children: NDArray[np.uint8],
+        least: NDArray[np.int64],
+        budget: int,
+        *,
+        stop: NDArray[np.uint8],
+    ) -> tuple[int, Part, Any]:
+        """One task; see `gapped.explore`."""
+        # one symbol more than asked for: it tells which of the longest are closed
+        deepest = self.wanted.max_length + (self.wanted.closure != contiguous.ALL)
+        found: tuple[int, Part, Any] = gapped.explore(
+            self.tables, self.max_gap, deepest, _frozen(prefix), _frozen(children), least, budget, stop
+        )
+        return found
+
+    def weigh(self, part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Support and bytes of each frequent pattern."""
+        return part[2].astype(np.int64), part[0].astype(np.int64) + (_NODE_BYTES + _PATTERN_BYTES)
+
+    def put_together(self, parts: list[Part], least: int) -> Patterns:
+        """The patterns asked for with a support of at least `least`."""
+        depth, symbol, support = (
+            np.concatenate([p[c][p[2] >= least] for p in parts])  # keeps the tree: a prefix has no less
+            for c in range(3)
+        )
+        is_kept = (
+            gapped.close_trie(depth, symbol, support)
+            if self.wanted.closure != contiguous.ALL
+            else np.ones(len(depth), bool)
+        )
+        is_kept &= (depth >= self.wanted.min_length) & (depth <= self.wanted.max_length)
+        ranks, offsets, kept = gapped.spell_preorder(depth, symbol, is_kept)
+        return self.vocabulary[ranks], offsets, support[kept].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Unlimited:
+    """The tree of frequent patterns at an unlimited gap; closure is judged at each."""
+
+    tables: instances.Tables
+    wanted: Wanted
+    vocabulary: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, database: Sequences, wanted: Wanted) -> Unlimited:
+        """Make the tables."""
+        by_group = wanted.unit == contiguous.BY_GROUPS
+        n_sequences = len(database.offsets) - 1
+        sequence_of = np.repeat(np.arange(n_sequences), np.diff(database.offsets))
+        unit_of = database.group_of if by_group else np.arange(n_sequences, dtype=np.int32)
+        # a symbol without enough support is in no pattern and makes none unclosed
+        values = database.symbols.astype(np.int64) + 128
+        pairs = np.unique(unit_of[sequence_of].astype(np.int64) * 256 + values)
+        stays = (np.bincount(pairs % 256, minlength=256) >= wanted.min_support)[values]
+        lengths = np.bincount(sequence_of[stays], minlength=n_sequences)
+        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        # short sequences rule out extensions first, and what is counted has to stand together
+        order = np.argsort(database.group_of if by_group else lengths, kind="stable")
+        frequent = Sequences(database.symbols[stays], bounds, unit_of, database.group_labels).reordered(order)
+        text, sequence_at, sequence_end = contiguous.build_text(frequent.symbols, frequent.offsets)
+        refuse_table(text, 2 * int(text.max(initial=0)))
+        tables = instances.prepare(text, sequence_at, sequence_end, frequent.group_of if by_group else None)
+        return cls(tables, wanted, _vocabulary(frequent))
+
+    @property
+    def first(self) -> NDArray[np.uint8]:
+        """Symbols of the first level."""
+        return np.arange(1, len(self.vocabulary), dtype=np.uint8)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the tables."""
+        return _n_bytes(self.tables)
+
+    def run(
+        self,
+        prefix: NDArray[np.uint8],
+        children: NDArray[np.uint8],
+        least: NDArray[np.int64],
+        budget: int,
+        *,
+        stop: NDArray[np.uint8],
+    ) -> tuple[int, Part, Any]:
+        """One task; see `unlimited.explore`."""
+        found: tuple[int, Part, Any] = unlimited.explore(
+            self.tables,
+            self.wanted.closure != contiguous.ALL,
+            self.wanted.min_length,
+            self.wanted.max_length,
+            _frozen(prefix),
+            _frozen(children),
+            least,
+            budget,
+            stop,
+            unlimited.PATIENCE,
+            unlimited.LONG,
+        )
+        return found
+
+    def weigh(self, part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Support and bytes of each pattern."""
+        return part[2], np.diff(part[1]) + _PATTERN_BYTES
+
+    def put_together(self, parts: list[Part], least: int) -> Patterns:
+        """The patterns with a support of at least `least`."""
+        patterns = np.concatenate([p[0] for p in parts])
+        lengths = np.concatenate([np.diff(p[1]) for p in parts])
+        support = np.concatenate([p[2] for p in parts])
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        ranks, offsets, support, _ = _trimmed(patterns, offsets, support, support, least)
+        return self.vocabulary[ranks], offsets, support
+
+
+def _trimmed(
+    patterns: NDArray[Any],
+    offsets: NDArray[np.int64],
+    support: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    least: int,
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Without the patterns of less support."""
+    stays = support >= least
+    if stays.all():
+        return patterns, offsets, support, counts
+    lengths = np.diff(offsets)
+    left = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[stays])])
+    return patterns[np.repeat(stays, lengths)], left, support[stays], counts[stays]
+
+
+def _frozen(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Read-only, as tasks of a cluster get their arrays: so there is one compiled form for all."""
+    array = array.view()
+    array.setflags(write=False)
+    return array
+
+
+def _n_bytes(tables: tuple[Any, ...]) -> int:
+    return sum(a.nbytes for a in tables if isinstance(a, np.ndarray))
 
 
 def _vocabulary(database: Sequences) -> NDArray[np.int8]:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from motifdb.errors import UsageError
 from motifdb.kernels import contiguous
 
+Lists = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Occurrences: pattern, sequence, first and last symbol."""
+
 _MAX_SPELLED = 2**31
 
 

@@ -14,9 +14,9 @@ from motifdb.kernels.sequences import Sequences
 from motifdb.mining import arrays, filters
 from motifdb.mining.alphabet import Coded, encode
 from motifdb.mining.bounds import fits_from
-from motifdb.mining.gaps import locate
 from motifdb.mining.mined import Mined
 from motifdb.mining.question import Question, absolute
+from motifdb.mining.windows import locate
 
 _MOST_SPELLED = 2**31 - 1
 
