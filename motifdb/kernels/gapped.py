@@ -61,7 +61,7 @@ class Database(NamedTuple):
     ----------
     text : uint8, shape (n,), ranks from 1, zeros after each sequence
     unit_at : int32, shape (n,), what support counts
-    bits, row, origin : as `lanes.build_lanes` makes them; no lanes where windows are too wide for them
+    bits, row, origin, in_text : as `lanes.build_lanes` makes them; no lanes where windows are too wide for them
     link, kid_at, kid, kid_node : the short frequent patterns, as `explore` keeps them
     """
 
@@ -70,6 +70,7 @@ class Database(NamedTuple):
     bits: NDArray[np.uint64]
     row: NDArray[np.int64]
     origin: NDArray[np.int64]
+    in_text: NDArray[np.int64]
     link: NDArray[np.int32]
     kid_at: NDArray[np.int64]
     kid: NDArray[np.uint8]
@@ -86,15 +87,14 @@ def prepare(text: NDArray[np.uint8], unit_at: NDArray[np.int32], max_gap: int, l
     is_narrow = max_gap + 1 <= MAX_REACH
     padded, units = build_padded(text, unit_at, max_gap + 1 if is_narrow else 1)
     n_symbols = int(text.max(initial=0))
-    bits, row, origin = build_lanes(padded if is_narrow else padded[:0], units, n_symbols)
+    bits, row, origin, in_text = build_lanes(padded if is_narrow else padded[:0], units, n_symbols)
     every = np.arange(1, n_symbols + 1, dtype=np.uint8)
-    nothing_known = (
-        np.full(1, -1, np.int32),
-        np.array([0, n_symbols], np.int64),
-        every,
-        np.full(n_symbols, -1, np.int32),
+    link, kid_at = np.full(1, -1, np.int32), np.array([0, n_symbols], np.int64)
+    database = _frozen(
+        Database(
+            padded, units, bits, row, origin, in_text, link, kid_at, every, np.full(n_symbols, -1, np.int32)
+        )
     )
-    database = _frozen(Database(padded, units, bits, row, origin, *nothing_known))
     none = np.empty(0, np.uint8)
     for depth in range(1, _MAX_KNOWN + 1):
         state, (depths, symbols, _), _ = explore(
@@ -186,7 +186,7 @@ def _step(database, reach, c, support, is_last, windows, ends, at, new_ends, non
             slot += not is_last
             open_windows(new_ends, database.row, reach, none, windows[slot])
             return slot, 0, 0
-        return -1, 0, list_positions(new_ends, database.row, database.origin, ends)
+        return -1, 0, list_positions(new_ends, database.row, database.origin, database.in_text, ends)
     if begin < 0:
         n = 0
         for p in range(database.text.size):

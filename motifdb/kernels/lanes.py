@@ -48,6 +48,7 @@ def build_lanes(text, unit_at, n_symbols):  # type: ignore[no-untyped-def]
     bits : uint64, shape (n_symbols, N_WORDS, n_lanes)
     row : int64, shape (n_rows + 1,), first lane of each row, and the number of lanes
     origin : int64, shape (n_lanes,), text position of each lane's first bit
+    in_text : int64, shape (n_units,), the first lanes of the units in the text's order
     """
     width = 64 * N_WORDS
     n_units = 0
@@ -78,7 +79,7 @@ def build_lanes(text, unit_at, n_symbols):  # type: ignore[no-untyped-def]
                 if text[p] != 0:
                     i = p - origin[lane]
                     bits[int(text[p]) - 1, i >> 6, lane] |= np.uint64(1) << np.uint64(i & 63)
-    return bits, row, origin
+    return bits, row, origin, np.argsort(origin[:n_units])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -157,10 +158,10 @@ def count_positions(these):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def list_positions(these, row, origin, out):  # type: ignore[no-untyped-def]
-    """Write a set's text positions into int32 `out`, unit by unit, ascending within one; their number."""
+def list_positions(these, row, origin, in_text, out):  # type: ignore[no-untyped-def]
+    """Write a set's text positions, ascending, into int32 `out`; their number."""
     n = 0
-    for j in range(row[1]):
+    for j in in_text:
         r = 0
         while r < row.size - 1 and j < row[r + 1] - row[r]:
             lane = row[r] + j
