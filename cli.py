@@ -222,6 +222,197 @@ def ingest(
         raise typer.Exit(1)
 
 
+class ScopeConflicts(StrEnum):
+    """What becomes of a recording whose files contradict each other about the scope's label."""
+
+    leave_out = "leave-out"
+    each = "each"
+
+
+class SupportUnit(StrEnum):
+    """What support counts."""
+
+    occurrences = "occurrences"
+    sequences = "sequences"
+    recordings = "recordings"
+
+
+@app.command(rich_help_panel="Make motifs")
+def mine(
+    db: Db = None,
+    scope: Annotated[
+        str,
+        typer.Option(help="Mined together: recording, singer, style, work, artist, another label, corpus."),
+    ] = "recording",
+    max_gap: Annotated[
+        str | None,
+        typer.Option(
+            help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False
+        ),
+    ] = None,
+    min_support: Annotated[
+        str | None, typer.Option(help="Least support: a count, or a share (0.05, 5%).", show_default=False)
+    ] = None,
+    support: Annotated[
+        SupportUnit | None,
+        typer.Option(help="What support counts; sequences are phrases.", show_default=False),
+    ] = None,
+    min_length: Annotated[int | None, typer.Option(help="Symbols.", show_default=False)] = None,
+    max_length: Annotated[int | None, typer.Option(help="Symbols.", show_default=False)] = None,
+    min_duration: Annotated[
+        float | None, typer.Option(help="Seconds of a motif's median occurrence.", show_default=False)
+    ] = None,
+    max_duration: Annotated[float | None, typer.Option(help="Likewise.", show_default=False)] = None,
+    preset: Annotated[str, typer.Option(help="Where what is not said comes from.")] = "default",
+    config: Annotated[
+        Path | None, typer.Option(help="Or from a TOML file (see `motifdb presets`).", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="One parameter, such as mining.max_order=2.",
+            show_default=False,
+        ),
+    ] = None,
+    contours: Annotated[
+        str | None,
+        typer.Option(help="Contours to mine: name or beginning of an id.", show_default=False),
+    ] = None,
+    conflicts: Annotated[
+        ScopeConflicts | None,
+        typer.Option(help="Recordings with contradicting labels.", show_default=False),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new analysis.", show_default=False)] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Where inputs have changed, make a successor.")
+    ] = False,
+    max_patterns: Annotated[
+        int | None, typer.Option(help="Bound on patterns, in each scope.", show_default=False)
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Bound on seconds, in each scope.", show_default=False)
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Bound on memory, such as 2GB.", show_default=False)
+    ] = None,
+    retry_bounded: Annotated[
+        bool, typer.Option("--retry-bounded", help="Mine again what a bound cut short.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads or Ray tasks; default: one per core.", show_default=False)
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Threads of this process (auto, inline), or Ray tasks.")
+    ] = EngineName.auto,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster.", show_default=False)
+    ] = None,
+    spmf: Annotated[
+        Path | None,
+        typer.Option(help="Mine a file in SPMF's format instead, without a database.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --spmf: file to write.", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Mine the contours that are there once more, as a new analysis.
+
+    Each recording on its own, all of a singer (style, work, ...) together,
+    or the whole corpus. Run again, it takes what is new or unfinished; an
+    analysis over several recordings keeps the inputs it was made from until
+    --refresh makes a successor.
+
+    Examples:
+
+    \b
+        motifdb mine --max-gap 1 --min-support 3
+        motifdb mine --scope singer --support recordings --min-support 3
+        motifdb mine --scope corpus --max-gap 1 --min-support 2% --name shared
+        motifdb mine --spmf sequences.txt --min-support 62 --max-gap none -o out.txt
+    """
+    from motifdb.errors import UsageError
+
+    if spmf is not None:
+        from motifdb.mining.spmf import mine_file
+
+        if min_support is None:
+            raise UsageError(
+                "--spmf needs --min-support: a count of sequences, or a share such as 0.05 or 5%"
+            )
+        done = mine_file(
+            spmf,
+            output,
+            min_support=min_support,
+            max_gap=max_gap if max_gap is not None else 0,
+            support=support.value if support else "sequences",
+            min_length=min_length or 1,
+            max_length=max_length,
+            workers=workers or 1,
+            max_patterns=max_patterns or 20_000_000,
+            memory_limit=memory_limit,
+            time_limit_s=time_limit,
+        )
+        if not quiet:
+            typer.echo(str(done), err=output is None)
+        return
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import open_writer
+    from motifdb.pipelines.mined_summary import mined_summary
+    from motifdb.pipelines.mining import MineOptions, make_limits, mine_database
+    from motifdb.pipelines.progress import Lines, Quiet
+    from motifdb.pipelines.settings import chosen_mining
+
+    limits = make_limits(max_patterns, memory_limit, time_limit, workers)
+    if output is not None:
+        raise UsageError(
+            "--output is for --spmf; motifs go to the database, and motifdb sql writes them to files"
+        )
+    mining, own_name = chosen_mining(
+        preset,
+        config,
+        set_ or [],
+        {
+            "mining.scope": scope,
+            "mining.max_gap": max_gap,
+            "mining.min_support": min_support,
+            "mining.support": support.value if support else None,
+            "mining.min_length": min_length,
+            "mining.max_length": max_length,
+            "mining.min_duration_s": min_duration,
+            "mining.max_duration_s": max_duration,
+            "mining.conflicts": conflicts.value if conflicts else None,
+        },
+    )
+    options = MineOptions(
+        mining,
+        name or own_name,
+        is_named=name is not None,
+        contours=contours,
+        workers=workers,
+        engine=engine.value,
+        ray_address=ray_address,
+        limits=limits,
+        refresh=refresh,
+        retry_bounded=retry_bounded,
+    )
+    path = find_database(db)
+    try:
+        with open_writer(path) as writer:
+            report = mine_database(options, writer, Quiet() if quiet else Lines())
+    except KeyboardInterrupt:
+        typer.echo(
+            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
+        )
+        raise typer.Exit(130) from None
+    if not quiet:
+        typer.echo(mined_summary(path, options, report))
+    if any(mined.failed for mined in report.mined):
+        raise typer.Exit(1)
+
+
 @app.command(rich_help_panel="Make motifs")
 def presets(
     name: Annotated[
@@ -438,6 +629,12 @@ def top(
         str | None, typer.Option(help="Per singer, style, work, artist or title.", show_default=False)
     ] = None,
     n: Annotated[int, typer.Option("--n", "-n", help="How many (of each).")] = 10,
+    analysis: Annotated[
+        str | None,
+        typer.Option(
+            help="A mining analysis, by name or beginning of its id; default: all.", show_default=False
+        ),
+    ] = None,
     db: Db = None,
     at: At = None,
     format_: OutFormat = Format.table,
@@ -450,12 +647,13 @@ def top(
     \b
         motifdb top
         motifdb top --by singer -n 3
+        motifdb top --analysis default+corpus
     """
     from motifdb.query.database import Database
     from motifdb.query.motifs import top_motifs
 
     with Database(db, at=at) as database:
-        _write(top_motifs(database, n, by=by).arrow(), format_, output, is_wrapped=True)
+        _write(top_motifs(database, n, by=by, analysis=analysis).arrow(), format_, output, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")

@@ -23,6 +23,7 @@ import tomllib
 import types
 import typing
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -31,6 +32,9 @@ import tomli_w
 from motifdb.errors import NotFoundError, UsageError, nearest
 
 T = TypeVar("T")
+
+_LATER = {"is_later": True}
+"""Metadata of a parameter that was added after the first version; see `parameters`."""
 
 
 @dataclass(frozen=True)
@@ -147,24 +151,32 @@ class MiningConfig:
     Attributes
     ----------
     max_gap : symbols that may be skipped between two matched ones; None is unlimited
-    min_support : least count, in the unit that `support` says, inside one recording
-    support : ``"occurrences"`` (max_gap 0 only; overlaps counted) or ``"sequences"`` (phrases)
+    min_support : least count inside one scope, in the unit that `support` says; a float of at most 1 is a share of the
+        scope's phrases or recordings, rounded up
+    support : ``"occurrences"`` (max_gap 0 only; overlaps counted), ``"sequences"`` (phrases) or ``"recordings"``
     min_length, max_length : symbols
-    min_duration_s : a motif's median occurrence lasts at least this long
+    min_duration_s, max_duration_s : bounds of the duration of a motif's median occurrence
     max_order : highest order of the Markov null model that BIC may choose
+    scope : what is mined together: ``"recording"`` (each on its own), ``"corpus"`` (all), or the name of a label
+    conflicts : a recording whose files contradict each other about the scope's label is left out (``"leave-out"``) or
+        belongs to each value (``"each"``)
     """
 
     max_gap: int | None = 0
-    min_support: int = 3
-    support: Literal["occurrences", "sequences"] = "occurrences"
+    min_support: int | float = 3
+    support: Literal["occurrences", "sequences", "recordings"] = "occurrences"
     min_length: int = 1
     max_length: int | None = None
     min_duration_s: float = 0.0
     max_order: int = 3
+    max_duration_s: float | None = field(default=None, metadata=_LATER)
+    scope: str = field(default="recording", metadata=_LATER)
+    conflicts: Literal["leave-out", "each"] = field(default="leave-out", metadata=_LATER)
 
     def __post_init__(self) -> None:
         _settle_floats(self, "mining")
-        _one_of("mining.support", self.support, ("occurrences", "sequences"))
+        _one_of("mining.support", self.support, ("occurrences", "sequences", "recordings"))
+        _one_of("mining.conflicts", self.conflicts, ("leave-out", "each"))
         if self.max_gap is not None and self.max_gap < 0:
             raise UsageError(
                 f"mining.max_gap must be 0 or more symbols, or none for unlimited, got {self.max_gap}"
@@ -173,15 +185,60 @@ class MiningConfig:
             raise UsageError(
                 "mining.support = 'occurrences' is defined for max_gap 0 only; use support = 'sequences' with a gap"
             )
-        _at_least("mining.min_support", self.min_support, 1, "")
+        self._check_support()
         _at_least("mining.min_length", self.min_length, 1, "symbols")
         if self.max_length is not None and self.max_length < self.min_length:
             raise UsageError(
                 f"mining.max_length ({self.max_length}) must be at least min_length ({self.min_length})"
             )
         _at_least("mining.min_duration_s", self.min_duration_s, 0, "seconds")
+        if self.max_duration_s is not None and not self.max_duration_s >= self.min_duration_s:
+            raise UsageError(
+                f"mining.max_duration_s must be at least min_duration_s = {self.min_duration_s:g} seconds,"
+                f" got {self.max_duration_s:g}"
+            )
         if not 0 <= self.max_order <= 3:
             raise UsageError(f"mining.max_order must be 0 to 3, got {self.max_order}")
+        if not self.scope:
+            raise UsageError("mining.scope must be recording, corpus or the name of a label")
+        if self.scope in ("recording", "corpus"):  # they know no contradiction, so this is no other analysis
+            object.__setattr__(self, "conflicts", "leave-out")
+
+    def _check_support(self) -> None:
+        if self.scope == "recording" and self.support == "recordings":
+            raise UsageError(
+                "mining.support = 'recordings' needs a scope of several; inside one recording every support would be 1"
+            )
+        if not isinstance(self.min_support, float):
+            _at_least("mining.min_support", self.min_support, 1, "")
+            return
+        if not 0 < self.min_support <= 1:
+            raise UsageError(
+                "mining.min_support must be a whole number of at least 1, or a share above 0 and at most 1.0,"
+                f" got {self.min_support}"
+            )
+        if self.support == "occurrences":
+            raise UsageError(
+                f"mining.min_support = {self.min_support} is a share of phrases or recordings; occurrences have no total,"
+                " so use support = 'sequences' or 'recordings', or a whole number"
+            )
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether several recordings are mined together."""
+        return self.scope != "recording"
+
+    def least_support(self, n_sequences: int, n_recordings: int) -> int:
+        """The least support in a scope of so many phrases and recordings.
+
+        >>> MiningConfig(support="sequences", min_support=0.1).least_support(45, 3), MiningConfig().least_support(45, 3)
+        (5, 3)
+        """
+        if not isinstance(self.min_support, float):
+            return self.min_support
+        total = n_recordings if self.support == "recordings" else n_sequences
+        # the share that was written, not the binary number next to it: 0.07 of 100 is 7, not 8
+        return max(1, math.ceil(Fraction(repr(self.min_support)) * total))
 
 
 @dataclass(frozen=True)
@@ -228,8 +285,16 @@ class Config:
 
 
 def parameters(part: PitchConfig | ContourConfig | MiningConfig) -> dict[str, Any]:
-    """One part as plain values, for the JSON in `analyses` and for hashing."""
-    return dataclasses.asdict(part)
+    """One part as plain values, for the JSON in `analyses` and for hashing.
+
+    Parameters that came with a later version are left out while they have their default: what was mined before them
+    keeps its id.
+    """
+    values = dataclasses.asdict(part)
+    for f in dataclasses.fields(part):
+        if f.metadata.get("is_later") and values[f.name] == f.default:
+            del values[f.name]
+    return values
 
 
 def part_from_parameters(cls: type[T], values: dict[str, Any]) -> T:
@@ -264,6 +329,19 @@ def preset(name: str, *, k: int | None = None) -> Config:
             )
         return replace(config, contour=replace(config.contour, k=k))
     return config if k is None else replace(config, contour=replace(config.contour, k=k))
+
+
+def mining_preset(name: str) -> MiningConfig:
+    """The mining parameters of a preset.
+
+    Raises
+    ------
+    NotFoundError
+        for an unknown name.
+    """
+    if name not in _PRESETS:
+        raise NotFoundError(f"there is no preset {name!r}; {nearest(name, _PRESETS)}")
+    return _PRESETS[name].mining
 
 
 def assign(config: Config, values: dict[str, Any]) -> Config:
@@ -355,7 +433,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _typed(typing.cast(type, hint), value, where)
     if origin in (types.UnionType, typing.Union):
         options = [a for a in typing.get_args(hint) if a is not types.NoneType]
-        return None if value == "none" else _value(options[0], value, where)
+        if value == "none" and types.NoneType in typing.get_args(hint):
+            return None
+        if options == [int, float]:  # 3 and 3.0 are not one: a count and a share
+            return _value(float if isinstance(value, float) else int, value, where)
+        return _value(options[0], value, where)
     if origin is tuple:
         if not isinstance(value, list):
             raise UsageError(f"{where}: expected a list, got {value!r}")

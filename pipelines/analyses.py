@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 import motifdb
-from motifdb.config import Config, ContourConfig, parameters, part_from_parameters
+from motifdb.config import Config, ContourConfig, MiningConfig, parameters, part_from_parameters
+from motifdb.errors import UsageError
 from motifdb.ids import analysis_id, canonical_json
-from motifdb.pipelines.stages import CONTOUR_VERSION, MINING_VERSION
+from motifdb.pipelines.stages import CONTOUR_VERSION, mining_version
 from motifdb.pipelines.work import STAGES, Chain
 from motifdb.schemas import ANALYSES
 
@@ -104,11 +105,6 @@ class Plan:
             self.config,
         )
 
-    @property
-    def counts(self) -> Analysis | None:
-        """The analysis that counts kept patterns in every recording."""
-        return Analysis("counts", "counts", self.mining.id, {}, COUNTS_VERSION) if self.mining else None
-
     def analyses(self) -> list[Analysis]:
         """Those that apply, parents first."""
         return [a for a in (self.pitch, self.contour, self.mining) if a is not None]
@@ -137,8 +133,96 @@ def make_plan(
             n_inputs,
         )
         if depth >= STAGES.index("motifs"):
-            mining = Analysis(config.name, "mining", contour.id, parameters(config.mining), MINING_VERSION)
+            mining = mining_analysis(config.name, contour.id, config.mining)
     return Plan(pitch, contour, mining, config, until)
+
+
+def mining_analysis(
+    name: str,
+    contour_id: str,
+    config: MiningConfig,
+    inputs_hash: str | None = None,
+    n_inputs: int | None = None,
+) -> Analysis:
+    """Mining of the phrases of a contour analysis; over several recordings its input list is part of what it is."""
+    values = parameters(config)
+    if inputs_hash is not None:
+        values["inputs_hash"] = inputs_hash
+    return Analysis(name, "mining", contour_id, values, mining_version(config), inputs_hash, n_inputs)
+
+
+@dataclass(frozen=True)
+class StoredContours:
+    """An analysis of contours that some recording has."""
+
+    id: str
+    name: str
+    parent_id: str
+    config: ContourConfig
+
+
+def stored_contours(analyses: pa.Table, covered: Mapping[str, Mapping[str, str]]) -> list[StoredContours]:
+    """Those analyses of contours that have been applied to any recording, by name."""
+    return [
+        StoredContours(
+            row["analysis_id"],
+            row["name"],
+            row["parent_id"],
+            part_from_parameters(ContourConfig, json.loads(row["parameters"])),
+        )
+        for row in sorted(analyses.to_pylist(), key=lambda r: (r["name"], r["analysis_id"]))
+        if row["kind"] == "contour" and covered.get(row["analysis_id"])
+    ]
+
+
+def latest_mining(
+    analyses: Iterable[dict[str, Any]], contour_id: str, config: MiningConfig
+) -> Analysis | None:
+    """The newest mining of these contours with these parameters, whatever inputs it froze."""
+    found = [
+        row
+        for row in analyses
+        if row["kind"] == "mining" and row["parent_id"] == contour_id and _asks_for(row, config)
+    ]
+    if not found:
+        return None
+    row = max(found, key=lambda r: (r["created_at"], r["analysis_id"]))
+    return mining_analysis(row["name"], contour_id, config, row["inputs_hash"], row["n_inputs"])
+
+
+def _asks_for(row: Mapping[str, Any], config: MiningConfig) -> bool:
+    values = json.loads(row["parameters"])
+    values.pop("inputs_hash", None)
+    return row["stage_version"] == mining_version(config) and bool(
+        values == json.loads(canonical_json(parameters(config)))
+    )
+
+
+def require_free_name(
+    analyses: list[dict[str, Any]], name: str, contours: StoredContours, config: MiningConfig
+) -> None:
+    """Refuse a name that already stands for something else.
+
+    Mining the same contours of other files (audio beside f0 tracks), or other inputs, is not something else.
+
+    Raises
+    ------
+    UsageError
+    """
+    kinds = {row["analysis_id"]: row["parameters"] for row in analyses}
+    for row in analyses:
+        if row["kind"] != "mining" or row["name"] != name:
+            continue
+        if not _asks_for(row, config) or kinds.get(row["parent_id"]) != kinds[contours.id]:
+            raise UsageError(
+                f"the name {name!r} is taken by analysis {row['analysis_id'][:8]}, which has other parameters; choose"
+                " another one with --name"
+            )
+
+
+def counts_analysis(mining_id: str) -> Analysis:
+    """The analysis that counts a mining analysis's kept patterns in every recording."""
+    return Analysis("counts", "counts", mining_id, {}, COUNTS_VERSION)
 
 
 def needs_fit(contour: ContourConfig) -> bool:

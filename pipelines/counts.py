@@ -7,6 +7,7 @@ commit should hold, the first of several marks the counts as partial; a job that
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motifdb.ids import hash_text, set_hash
-from motifdb.pipelines.analyses import Plan
+from motifdb.pipelines.analyses import counts_analysis
 from motifdb.pipelines.committer import Committer, in_list
 from motifdb.pipelines.motif_rows import PhraseColumns
 from motifdb.pipelines.stages import coverage_row, recordings_of
@@ -32,17 +33,30 @@ ALL = "all"
 """scope_key of the coverage row that says which recordings and motifs the counts are of."""
 
 
-def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
-    """Bring `pattern_counts` of a plan's mining analysis up to date with its motifs."""
-    counts, mining, contour = plan.counts, plan.mining, plan.contour
-    assert counts is not None and mining is not None and contour is not None
+def refresh_counts(
+    committer: Committer,
+    writer: Writer,
+    mining_id: str,
+    contour_id: str,
+    max_gap: int | None,
+    counted: Container[str],
+) -> None:
+    """Bring `pattern_counts` of a mining analysis up to date with its motifs.
+
+    Parameters
+    ----------
+    contour_id : of the phrases it was mined from
+    max_gap : of its patterns
+    counted : the recordings to count in: those that were mined, in whatever scope
+    """
+    counts = counts_analysis(mining_id)
     snapshot = writer.snapshot
-    stamp = _stamp(snapshot, mining.id)
+    stamp = _stamp(snapshot, mining_id)
     if committer.known.covered.get(counts.id, {}).get(ALL) == stamp:
         return
-    where = f"analysis_id = '{mining.id}'"
-    kept = _kept_patterns(snapshot, mining.id)
-    old_patterns, old_recordings = _counted(snapshot, mining.id)
+    where = f"analysis_id = '{mining_id}'"
+    kept = _kept_patterns(snapshot, mining_id)
+    old_patterns, old_recordings = _counted(snapshot, mining_id)
     n_rows = snapshot.count("pattern_counts", where)
     if committer.known.covered.get(counts.id, {}).get(ALL) == PARTIAL:
         committer.replace_rows("pattern_counts", where)
@@ -53,12 +67,13 @@ def refresh_counts(committer: Committer, writer: Writer, plan: Plan) -> None:
         committer.replace_rows("pattern_counts", forgotten)
         n_rows -= snapshot.count("pattern_counts", forgotten)
     new = {k: v for k, v in kept.items() if k not in old_patterns}
-    everything = _Kept(kept, mining.id, plan.config.mining.max_gap)
-    added = _Kept(new, mining.id, plan.config.mining.max_gap)
+    everything = _Kept(kept, mining_id, max_gap)
+    added = _Kept(new, mining_id, max_gap)
     committer.analyses([counts])
-    for phrases in recordings_of(snapshot.batches("contours", None, f"analysis_id = '{contour.id}'", 1024)):
-        if committer.known.is_covered(mining.id, phrases.recording_id):
-            rows = (added if phrases.recording_id in old_recordings else everything).count(phrases)
+    for phrases in recordings_of(snapshot.batches("contours", None, f"analysis_id = '{contour_id}'", 1024)):
+        recording_id = phrases.recording_id
+        if recording_id in counted:
+            rows = (added if recording_id in old_recordings else everything).count(recording_id, phrases)
             committer.rows("pattern_counts", rows)
             n_rows += rows.num_rows
             if committer.is_full():
@@ -97,7 +112,7 @@ class _Kept:
         self._patterns = list(patterns.values())
         self._counter: PatternCounter | None = None
 
-    def count(self, phrases: PhraseColumns) -> pa.Table:
+    def count(self, recording_id: str, phrases: PhraseColumns) -> pa.Table:
         """Rows of `pattern_counts` for one recording: those patterns that occur in it."""
         from motifdb.mining.counting import PatternCounter
 
@@ -113,7 +128,7 @@ class _Kept:
             [
                 pa.array([self._mining_id] * n, pa.string()),
                 self._ids.take(pa.array(found.pattern)),
-                pa.array([phrases.recording_id] * n, pa.string()),
+                pa.array([recording_id] * n, pa.string()),
                 pa.array(found.occurrences),
                 pa.array(found.phrases),
             ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -109,7 +110,7 @@ class RayEngine:
                 raise error.as_instanceof_cause() from None
             except (WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
                 if len(unit.items) > 1:  # narrow it down to the one
-                    waiting.extend(Unit((item,), unit.until) for item in unit.items)
+                    waiting.extend(replace(unit, items=(item,)) for item in unit.items)
                 else:
                     yield unit, _worker_died(unit, error)
 

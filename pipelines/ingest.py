@@ -82,6 +82,11 @@ class Options:
         if self.commit_every < 1:
             raise UsageError(f"--commit-every must be at least 1 recording, got {self.commit_every}")
         check_engine(self.engine, workers=self.workers, address=self.ray_address)
+        if self.config.mining.is_wide:
+            raise UsageError(
+                f"ingest mines each recording on its own; leave out mining.scope = {self.config.mining.scope!r}, and run"
+                f" motifdb mine --scope {self.config.mining.scope} afterwards"
+            )
         parse_channel(self.config.pitch.channel)
         discover(self.paths)
         tracker_class(self.config.pitch.tracker).from_mapping(self.config.pitch.parameters)
@@ -215,9 +220,16 @@ class _Job:
             if STAGES.index(options.until) >= STAGES.index("motifs"):
                 self._mine_stored()
         for plan in self.plans.values():
-            if plan.mining is not None and plan.mining.id in self.known.analyses:
+            if plan.contour is not None and plan.mining is not None and plan.mining.id in self.known.analyses:
                 self.progress.start("counting kept patterns")
-                refresh_counts(self.committer, self.writer, plan)
+                refresh_counts(
+                    self.committer,
+                    self.writer,
+                    plan.mining.id,
+                    plan.contour.id,
+                    plan.config.mining.max_gap,
+                    self.known.covered.get(plan.mining.id, {}),
+                )
                 report.mining_ids.append(plan.mining.id)
         return self._finished(found)
 

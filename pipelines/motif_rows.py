@@ -1,4 +1,4 @@
-"""One recording's motifs: mine its phrases, apply the rule on duration, test, and write them as rows."""
+"""Motifs of what is mined together: mine its phrases, apply the rule on duration, test, and write them as rows."""
 
 from __future__ import annotations
 
@@ -17,22 +17,46 @@ from motifdb.pipelines.arrays import flat, lists, or_null
 from motifdb.schemas import MOTIFS, OCCURRENCES
 
 if TYPE_CHECKING:
+    from motifdb.kernels.significance import Significance
     from motifdb.mining.mined import Mined
 
 MOST_PATTERNS = 5_000_000
 MOST_OCCURRENCES = 10_000_000
-"""Bounds of one recording, a gigabyte of work: a drone of an hour must not take the machine with it."""
+"""Bounds of one recording, or of one key of a wider scope, a gigabyte of work: a drone of an hour must not take the machine with it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of what one scope key may take, and how many threads may work on it; no part of an analysis's id.
+
+    Attributes
+    ----------
+    max_patterns, max_occurrences : patterns, and places where they sound
+    memory_bytes, time_s : of the search; None is no bound
+    workers : threads
+    """
+
+    max_patterns: int = MOST_PATTERNS
+    max_occurrences: int = MOST_OCCURRENCES
+    memory_bytes: int | None = None
+    time_s: float | None = None
+    workers: int = 1
+
+
+NO_LIMITS = Limits()
+"""The bounds where none were said."""
 
 
 @dataclass(frozen=True)
 class PhraseColumns:
-    """One recording's phrases as flat arrays.
+    """Phrases of one or several recordings as flat arrays.
 
     `symbols[offsets[i]:offsets[i + 1]]` are phrase i's symbols; its segments start at `offsets[i] + i`,
-    as a phrase has one segment more than symbols.
+    as a phrase has one segment more than symbols. `recording[i]` is the place of its recording in `recordings`.
     """
 
-    recording_id: str
+    recordings: list[str]
+    recording: NDArray[np.int64]
     phrase_ids: list[str]
     symbols: NDArray[np.int8]
     offsets: NDArray[np.int64]
@@ -42,10 +66,12 @@ class PhraseColumns:
 
     @classmethod
     def of(cls, rows: pa.Table) -> PhraseColumns:
-        """From rows of `contours` of one recording, sorted by phrase."""
+        """From rows of `contours` of one analysis, sorted by recording and phrase."""
         lengths = pc.list_value_length(rows.column("symbols")).to_numpy().astype(np.int64)
+        recording = rows.column("recording_id").combine_chunks().dictionary_encode()
         return cls(
-            rows.column("recording_id")[0].as_py(),
+            recording.dictionary.to_pylist(),
+            recording.indices.to_numpy().astype(np.int64),
             rows.column("phrase_id").to_pylist(),
             flat(rows.column("symbols"), np.int8),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -53,6 +79,15 @@ class PhraseColumns:
             flat(rows.column("segment_end_s"), np.float64),
             flat(rows.column("segment_cents"), np.float64),
         )
+
+    def __len__(self) -> int:
+        return len(self.phrase_ids)
+
+    @property
+    def recording_id(self) -> str:
+        """The one recording that they are of."""
+        (recording,) = self.recordings
+        return recording
 
 
 @dataclass(frozen=True)
@@ -85,30 +120,36 @@ class Places:
         )
 
 
-def mine_recording(
-    phrases: PhraseColumns, config: MiningConfig, vocabulary: str, analysis_id: str
+def mine_scope(
+    phrases: PhraseColumns,
+    scope_key: str,
+    config: MiningConfig,
+    vocabulary: str,
+    analysis_id: str,
+    limits: Limits = NO_LIMITS,
 ) -> tuple[pa.Table, pa.Table, dict[str, object]]:
-    """Rows of `motifs` and `occurrences`, and what `coverage` says beyond its keys.
+    """Rows of `motifs` and `occurrences` of what is mined together, and what `coverage` says beyond its keys.
 
     The rule on duration comes after the count, so that both counts can be told (style-2021, section II.B).
 
     Raises
     ------
     InputError
-        ``too-repetitive`` where there are more patterns or places than `MOST_PATTERNS` and `MOST_OCCURRENCES`.
+        ``too-repetitive`` where there are more patterns or places than the limits allow.
     """
-    found = _mined(phrases, config)
+    least = config.least_support(len(phrases), len(phrases.recordings))
+    found = _mined(phrases, config, least, limits)
     places = Places.of(found, phrases)
     durations_s = _durations(places, found.occurrences)
-    kept = np.flatnonzero(durations_s[1] >= config.min_duration_s)
+    longest_s = np.inf if config.max_duration_s is None else config.max_duration_s
+    kept = np.flatnonzero((durations_s[1] >= config.min_duration_s) & (durations_s[1] <= longest_s))
     each = [found.pattern(i) for i in kept.tolist()]
     pattern_ids = [pattern_id(vocabulary, p.tobytes(), config.max_gap) for p in each]
     motif_ids = pa.array(
-        [motif_id(analysis_id, "recording", phrases.recording_id, p) for p in pattern_ids], pa.string()
+        [motif_id(analysis_id, config.scope, scope_key, p) for p in pattern_ids], pa.string()
     )
-    motifs, null_order = _motif_rows(
-        phrases, config, found, kept, each, durations_s, (motif_ids, pattern_ids, analysis_id)
-    )
+    ids = (motif_ids, pattern_ids, analysis_id, scope_key)
+    motifs, null_order = _motif_rows(phrases, config, found, kept, each, durations_s, ids, limits.workers)
     occurrences = _occurrence_rows(phrases, places, kept, motif_ids)
     said: dict[str, object] = {
         "n_tested": found.n_distinct,
@@ -117,28 +158,60 @@ def mine_recording(
         "n_occurrences_any_duration": len(places.pattern),
         "n_occurrences_long_enough": int((places.end_s - places.start_s >= config.min_duration_s).sum()),
     }
+    if found.stopped_by is not None:
+        said["complete_from"] = found.complete_from
     return motifs, occurrences, said
 
 
-def _mined(phrases: PhraseColumns, config: MiningConfig) -> Mined:
+def _mined(phrases: PhraseColumns, config: MiningConfig, least: int, limits: Limits) -> Mined:
     from motifdb.mining.arrays import mine
 
     try:
         return mine(
             phrases.symbols,
             phrases.offsets,
-            None,
+            phrases.recording,
             max_gap=config.max_gap,
-            min_support=config.min_support,
+            min_support=least,
             support=config.support,
             min_length=config.min_length,
             max_length=config.max_length,
-            max_patterns=MOST_PATTERNS,
-            max_occurrences=MOST_OCCURRENCES,
+            max_patterns=limits.max_patterns,
+            max_occurrences=limits.max_occurrences,
         )
     except UsageError as error:  # the options were checked before any work; what is left is a bound
         reason = f"it repeats itself too much to list its motifs ({str(error).split(';')[0]}); set mining.max_length"
         raise InputError("too-repetitive", reason, "motifs") from None
+
+
+def _tested(
+    phrases: PhraseColumns,
+    config: MiningConfig,
+    found: Mined,
+    kept: NDArray[np.int64],
+    each: list[NDArray[np.int8]],
+    n_threads: int,
+) -> Significance:
+    """What the null model, fitted to the phrases of the scope, says of the kept patterns."""
+    from motifdb.kernels.significance import assess
+
+    return assess(
+        phrases.symbols,
+        phrases.offsets,
+        np.concatenate(each) if each else np.empty(0, np.int8),
+        np.concatenate([[0], np.cumsum(found.lengths[kept])]).astype(np.int64),
+        found.occurrences[kept],
+        found.support_sequences[kept],
+        groups=phrases.recording,
+        support_recordings=found.support_groups[kept],
+        max_gap=config.max_gap,
+        support=config.support,
+        max_order=config.max_order,
+        n_tested=found.n_distinct,
+        min_length=config.min_length,
+        max_length=config.max_length,
+        n_threads=n_threads,
+    )
 
 
 def _motif_rows(
@@ -148,29 +221,17 @@ def _motif_rows(
     kept: NDArray[np.int64],
     each: list[NDArray[np.int8]],
     durations_s: NDArray[np.float64],
-    ids: tuple[pa.Array, list[str], str],
+    ids: tuple[pa.Array, list[str], str, str],
+    n_threads: int,
 ) -> tuple[pa.Table, int]:
     """Rows of `motifs`, with what the null model says of them, and its order."""
-    from motifdb.kernels.significance import METHODS, assess
+    from motifdb.kernels.significance import METHODS
 
+    tested = _tested(phrases, config, found, kept, each, n_threads)
     lengths = found.lengths[kept]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     patterns = np.concatenate(each) if each else np.empty(0, np.int8)
-    tested = assess(
-        phrases.symbols,
-        phrases.offsets,
-        patterns,
-        offsets,
-        found.occurrences[kept],
-        found.support_sequences[kept],
-        max_gap=config.max_gap,
-        support=config.support,
-        max_order=config.max_order,
-        n_tested=found.n_distinct if found.n_distinct is not None else len(found),
-    )
-    # with a gap nobody has counted every pattern that occurs, and q over the frequent ones alone would be false
-    q_value = tested.q_value if found.n_distinct is not None else np.full(len(kept), np.nan)
-    motif_ids, pattern_ids, analysis_id = ids
+    motif_ids, pattern_ids, analysis_id, scope_key = ids
     shortest, median, longest = durations_s[:, kept]
     n = len(kept)
     rows = pa.table(
@@ -178,14 +239,14 @@ def _motif_rows(
             motif_ids,
             pa.array(pattern_ids, pa.string()),
             pa.array([analysis_id] * n, pa.string()),
-            pa.array(["recording"] * n, pa.string()),
-            pa.array([phrases.recording_id] * n, pa.string()),
+            pa.array([config.scope] * n, pa.string()),
+            pa.array([scope_key] * n, pa.string()),
             pa.array([contour_text(p) for p in each], pa.string()),
             lists(offsets, patterns),
             pa.array(lengths.astype(np.int32)),
             pa.array([config.max_gap] * n, pa.int32()),
             pa.array(found.support_sequences[kept]),
-            pa.array(np.ones(n, np.int64)),
+            pa.array(found.support_groups[kept]),
             pa.array(found.occurrences[kept]),
             pa.array(found.occurrences_nonoverlapping[kept]),
             pa.array(median),
@@ -194,7 +255,7 @@ def _motif_rows(
             or_null(tested.expected_support),
             or_null(tested.expected_occurrences),
             or_null(tested.log10_p),
-            or_null(q_value),
+            or_null(tested.q_value),
             or_null(tested.surprise_bits),
             pa.array([None if METHODS[m] == "none" else METHODS[m] for m in tested.method], pa.string()),
             pa.nulls(n, pa.float64()),
@@ -214,7 +275,7 @@ def _occurrence_rows(
         [
             motif_ids.take(pa.array(of_motif)),
             pa.array(phrases.phrase_ids, pa.string()).take(pa.array(places.phrase[at])),
-            pa.array([phrases.recording_id] * len(at), pa.string()),
+            pa.array(phrases.recordings, pa.string()).take(pa.array(phrases.recording[places.phrase[at]])),
             pa.array(places.first[at].astype(np.int32)),
             pa.array(places.last[at].astype(np.int32)),
             pa.array(places.start_s[at]),

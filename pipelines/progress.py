@@ -26,8 +26,8 @@ class Progress(Protocol):
     def looked(self, n_files: int) -> None:
         """So many files have been seen."""
 
-    def begin(self, what: str, n_total: int, n_bytes: int) -> None:
-        """A step over `n_total` recordings begins."""
+    def begin(self, what: str, n_total: int, n_bytes: int, unit: str = "files") -> None:
+        """A step over `n_total` recordings (or what `unit` says) begins."""
 
     def read(self, seen: Seen) -> None:
         """A file has been read."""
@@ -48,7 +48,7 @@ class Quiet:
 
     def looked(self, n_files: int) -> None: ...
 
-    def begin(self, what: str, n_total: int, n_bytes: int) -> None: ...
+    def begin(self, what: str, n_total: int, n_bytes: int, unit: str = "files") -> None: ...
 
     def read(self, seen: Seen) -> None: ...
 
@@ -87,9 +87,9 @@ class Lines(Quiet):
     def looked(self, n_files: int) -> None:
         self._show(f"{self._what} ... {n_files:,} so far")
 
-    def begin(self, what: str, n_total: int, n_bytes: int) -> None:
+    def begin(self, what: str, n_total: int, n_bytes: int, unit: str = "files") -> None:
         self._reset(what, n_total, n_bytes)
-        self._show(f"{what}: {n_total:,} files", force=True)
+        self._show(f"{what}: {n_total:,} {unit}", force=True)
 
     def read(self, seen: Seen) -> None:
         self._n_read += 1

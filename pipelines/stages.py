@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from motifdb.config import ContourConfig, MiningConfig
 from motifdb.ids import phrase_id
 from motifdb.pipelines.arrays import flat, lists
-from motifdb.pipelines.motif_rows import PhraseColumns, mine_recording
+from motifdb.pipelines.motif_rows import NO_LIMITS, Limits, PhraseColumns, mine_scope
 from motifdb.pipelines.records import PitchTrack
 from motifdb.schemas import CONTOURS, COVERAGE, MOTIFS, OCCURRENCES, PITCH, TableSpec
 
@@ -28,8 +28,12 @@ FRAMES_PER_BLOCK = 65_536
 """Most frames in one row of `pitch`: 17 minutes at a hop of 16 ms, 768 KiB."""
 
 CONTOUR_VERSION = 1
-MINING_VERSION = 1
-"""Stage versions: raised when the same parameters give other results, so that ids of analyses differ."""
+"""Stage version: raised when the same parameters give other results, so that ids of analyses differ."""
+
+
+def mining_version(config: MiningConfig) -> int:
+    """Stage version of mining: 1 without gaps; 2 with them, whose motifs had no q value in version 1."""
+    return 1 if config.max_gap == 0 else 2
 
 
 def stage(
@@ -158,7 +162,12 @@ def quantise(pitch: pa.Table, *, config: ContourConfig, analysis_id: str) -> tup
 
 @stage(reads=CONTOURS, writes=(MOTIFS, OCCURRENCES, COVERAGE))
 def mine_recordings(
-    contours: pa.Table, *, config: MiningConfig, vocabulary: str, analysis_id: str
+    contours: pa.Table,
+    *,
+    config: MiningConfig,
+    vocabulary: str,
+    analysis_id: str,
+    limits: Limits = NO_LIMITS,
 ) -> tuple[pa.Table, ...]:
     """Motifs of each recording on its own, where they sound, and what was tested.
 
@@ -168,28 +177,58 @@ def mine_recordings(
     config : what counts as a motif
     vocabulary : `ContourConfig.vocabulary` of the contour analysis; part of pattern ids
     analysis_id : of the mining analysis
+    limits : what one recording may take
     """
-    contours = contours.sort_by([("recording_id", "ascending"), ("phrase", "ascending")]).combine_chunks()
+    contours = _in_order(contours)
     motifs, occurrences, done = [], [], []
     for first, last in _runs(contours, ("recording_id",)):
-        rows = contours.slice(first, last - first)
-        found = mine_recording(PhraseColumns.of(rows), config, vocabulary, analysis_id)
+        phrases = PhraseColumns.of(contours.slice(first, last - first))
+        found = mine_scope(phrases, phrases.recording_id, config, vocabulary, analysis_id, limits)
         motifs.append(found[0])
         occurrences.append(found[1])
-        recording_id = rows.column("recording_id")[0].as_py()
-        done.append(coverage_row(analysis_id, recording_id, found[0].num_rows) | found[2])
+        done.append(coverage_row(analysis_id, phrases.recording_id, found[0].num_rows) | found[2])
     return _joined(MOTIFS, motifs), _joined(OCCURRENCES, occurrences), COVERAGE.table(done)
 
 
-def coverage_row(analysis_id: str, recording_id: str, n_rows: int = 0) -> dict[str, object]:
-    """What an analysis has done with a recording: made so many rows, or found nothing.
+@stage(reads=CONTOURS, writes=(MOTIFS, OCCURRENCES, COVERAGE))
+def mine_together(
+    contours: pa.Table,
+    *,
+    scope_key: str,
+    input_hash: str,
+    config: MiningConfig,
+    vocabulary: str,
+    analysis_id: str,
+    limits: Limits,
+) -> tuple[pa.Table, ...]:
+    """Motifs of several recordings as one, where they sound, and what was tested.
+
+    Parameters
+    ----------
+    contours : rows of `contours` of one analysis, all phrases of all recordings of the scope
+    scope_key : which one of the scope's: a label's value, or ``"all"``
+    input_hash : of the recordings in it
+    config, vocabulary, analysis_id, limits : as in `mine_recordings`
+    """
+    phrases = PhraseColumns.of(_in_order(contours))
+    motifs, occurrences, said = mine_scope(phrases, scope_key, config, vocabulary, analysis_id, limits)
+    done = coverage_row(analysis_id, scope_key, motifs.num_rows) | said | {"input_hash": input_hash}
+    return motifs, occurrences, COVERAGE.table([done])
+
+
+def _in_order(contours: pa.Table) -> pa.Table:
+    return contours.sort_by([("recording_id", "ascending"), ("phrase", "ascending")]).combine_chunks()
+
+
+def coverage_row(analysis_id: str, scope_key: str, n_rows: int = 0) -> dict[str, object]:
+    """What an analysis has done with a recording (or key of a wider scope): made so many rows, or found nothing.
 
     The commit is written in when it is made.
     """
     return {
         "analysis_id": analysis_id,
-        "scope_key": recording_id,
-        "input_hash": recording_id,
+        "scope_key": scope_key,
+        "input_hash": scope_key,
         "state": "done" if n_rows else "empty",
         "n_rows": n_rows,
         "commit": 0,

@@ -128,7 +128,7 @@ def _one(database: Database, motif: dict[str, Any]) -> list[str]:
         )
     ]
     shown = " ".join(f"{t:.1f}" for t in times[:_TIMES]) + (" ..." if len(times) > _TIMES else "")
-    p = "" if motif["log10_p"] is None else f", p = {_p_text(motif['log10_p'])}"
+    p = "" if motif["log10_p"] is None else f", p = {p_text(motif['log10_p'])}"
     contour = motif["contour"]
     contour = contour if len(contour) <= 40 else contour[:39] + "…"
     return [
@@ -137,10 +137,10 @@ def _one(database: Database, motif: dict[str, Any]) -> list[str]:
     ]
 
 
-def _p_text(log10_p: float) -> str:
+def p_text(log10_p: float) -> str:
     """A probability, also where it is below what a float holds.
 
-    >>> _p_text(-8.804), _p_text(-0.5), _p_text(-400.3)
+    >>> p_text(-8.804), p_text(-0.5), p_text(-400.3)
     ('1.6e-09', '0.32', '5.0e-401')
     """
     if log10_p > -300:

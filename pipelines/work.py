@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from motifdb.config import Config
 from motifdb.errors import InputError, MotifdbError
+from motifdb.pipelines.motif_rows import NO_LIMITS, Limits
 from motifdb.pipelines.records import AudioFacts, PitchTrack
-from motifdb.pipelines.stages import coverage_row, mine_recordings, pitch_rows, quantise
+from motifdb.pipelines.stages import coverage_row, mine_recordings, mine_together, pitch_rows, quantise
 from motifdb.schemas import COVERAGE, RECORDINGS
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ class Chain:
 
 @dataclass(frozen=True)
 class Item:
-    """One recording to work on.
+    """One recording to work on, or, where mining is over several, the rows of all of one key.
 
     Exactly one of `content` (bytes, or the path of a file too long to hold), `pitch` (rows) and `contours`
-    (rows) is where its work starts.
+    (rows) is where its work starts. In a scope wider than a recording, `recording_id` is the scope's key, and
+    `input_hash` says which recordings are in it.
     """
 
     recording_id: str
@@ -52,6 +54,7 @@ class Item:
     pitch: pa.Table | None = None
     contours: pa.Table | None = None
     size_bytes: int = 0
+    input_hash: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -65,6 +68,7 @@ class Unit:
 
     items: tuple[Item, ...]
     until: str
+    limits: Limits = NO_LIMITS
 
     @property
     def size_bytes(self) -> int:
@@ -201,14 +205,21 @@ def _mine(item: Item, contours: pa.Table, unit: Unit, result: UnitResult) -> Non
     chain = item.chain
     assert chain.mining_id is not None
     if not contours.num_rows:
-        result.add("coverage", COVERAGE.table([coverage_row(chain.mining_id, item.recording_id)]))
+        row = coverage_row(chain.mining_id, item.recording_id)
+        row |= {"input_hash": item.input_hash or item.recording_id}
+        result.add("coverage", COVERAGE.table([row]))
         return
-    motifs, occurrences, done = mine_recordings(
-        contours,
-        config=chain.config.mining,
-        vocabulary=chain.config.contour.vocabulary,
-        analysis_id=chain.mining_id,
-    )
+    parameters: dict[str, Any] = {
+        "config": chain.config.mining,
+        "vocabulary": chain.config.contour.vocabulary,
+        "analysis_id": chain.mining_id,
+        "limits": unit.limits,
+    }
+    if chain.config.mining.is_wide:
+        parameters |= {"scope_key": item.recording_id, "input_hash": item.input_hash}
+        motifs, occurrences, done = mine_together(contours, **parameters)
+    else:
+        motifs, occurrences, done = mine_recordings(contours, **parameters)
     result.add("motifs", motifs)
     result.add("occurrences", occurrences)
     result.add("coverage", done)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from motifdb.schemas.spec import Column, TableSpec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the on-disk format this code writes; it reads every older one."""
 
 _TIME = pa.timestamp("us")
@@ -216,6 +216,14 @@ COVERAGE = TableSpec(
             nullable=True,
             since=2,
         ),
+        Column(
+            "complete_from",
+            pa.int64(),
+            "-",
+            "mining: a bound was reached, and every motif is here down to this support only; null: all that were asked for",
+            nullable=True,
+            since=3,
+        ),
         Column("commit", pa.int64(), "-", "the commit that recorded it"),
     ),
     volatile=("commit",),
@@ -313,8 +321,8 @@ MOTIFS = TableSpec(
             "hash of quantiser vocabulary, pattern and max_gap: the same motif in other scopes and recordings",
         ),
         Column("analysis_id", pa.string(), "-", "the mining analysis"),
-        Column("scope", pa.string(), "-", "recording, singer, style, work or corpus"),
-        Column("scope_key", pa.string(), "-", "recording_id, or the label's value"),
+        Column("scope", pa.string(), "-", "recording, corpus, or the name of a label: singer, style, ..."),
+        Column("scope_key", pa.string(), "-", "recording_id, the label's value, or all for scope corpus"),
         Column("contour", pa.string(), "-", "the pattern as text, such as '+1 -2 +1'"),
         Column("pattern", pa.list_(pa.int8()), "-", "the symbols"),
         Column("length", pa.int32(), "symbols", "number of symbols"),
@@ -372,7 +380,8 @@ MOTIFS = TableSpec(
             "q_value",
             pa.float64(),
             "-",
-            "Benjamini-Hochberg over every distinct pattern that occurs (coverage.n_tested); null where max_gap > 0",
+            "Benjamini-Hochberg over every distinct pattern that occurs (coverage.n_tested); with a gap, where they cannot be"
+            " counted, weighted by length",
             nullable=True,
         ),
         Column("surprise_bits", pa.float64(), "bit", "-log2 of that probability", nullable=True),
@@ -395,7 +404,7 @@ MOTIFS = TableSpec(
 
 PATTERN_COUNTS = TableSpec(
     "pattern_counts",
-    "a kept pattern in a recording, counted in every recording, also where it is below support",
+    "a kept pattern in a recording, counted in every recording of its analysis, also where it is below support",
     ("analysis_id", "pattern_id", "recording_id"),
     (
         Column("analysis_id", pa.string(), "-", "the mining analysis that kept the pattern"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.plots import PitchCurve
@@ -21,40 +24,101 @@ MOST_DRAWN = 300
 """Occurrences that a picture lays over each other at most; more could not be told apart."""
 
 
-def top_motifs(database: Database, n: int, *, by: str | None = None) -> Result:
+def top_motifs(database: Database, n: int, *, by: str | None = None, analysis: str | None = None) -> Result:
     """The motifs least expected under the null model, in all or for each value of a label.
 
-    Equal strengths are ordered by length, then id. With `by`, recordings whose files contradict each other about the
-    label are left out (`label_conflicts` lists them). Where the database holds several mining analyses, whose motifs
-    stand on different symbols, a column names each row's.
+    Equal strengths are ordered by length, then id. With `by`, motifs of single recordings count for the value of their
+    recording, but for recordings whose files contradict each other about the label (`label_conflicts` lists
+    them); motifs mined by that very label count for their value; those of another scope are left out. Where several
+    mining analyses are shown, whose motifs stand on different symbols or scopes, a column names each row's.
+
+    Parameters
+    ----------
+    by : name of a label
+    analysis : name of a mining analysis, or the beginning of its id; None shows all
 
     Raises
     ------
     UsageError
-        for a label that there is none of, or `n` below 1.
+        for `n` below 1, or an analysis that was not mined by recording or by the label.
+    NotFoundError
+        for a label or an analysis that there is none of.
     """
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    (mined,) = database.sql("select count(*) as n from analyses where kind = 'mining'")
-    analysis = ", (select a.analysis_id[1:8] || ' ' || name from analyses a where a.analysis_id = m.analysis_id) as analysis"
-    columns = (
-        "m.motif_id[1:8] as motif, m.contour, m.occurrences as times, m.duration_median_s as median_s,"
-        " m.log10_p, m.q_value, (select min(path) from files f where f.recording_id = m.scope_key) as path"
-    ) + (analysis if mined["n"] > 1 else "")
+    if by is not None:
+        _require_label(database, by)
+    mined = mining_analyses(database, analysis)
+    if by is not None and analysis is not None:
+        mined = {id_: scope for id_, scope in mined.items() if scope in ("recording", by)}
+        if not mined:
+            raise UsageError(f"analysis {analysis!r} mined neither recordings nor each {by}; leave out --by")
+    scopes = {scope for scope in mined.values() if by is None or scope in ("recording", by)}
+    columns = ["m.motif_id[1:8] as motif", "m.contour", "m.occurrences as times"]
+    if scopes - {"recording"}:
+        columns.append("m.support_recordings as recordings")
+    columns += ["m.duration_median_s as median_s", "m.log10_p", "m.q_value"]
+    if scopes - {"recording"} and not (by is not None and scopes == {by}):
+        key = "case when m.scope in ('recording', 'corpus') then '' else ' ' || m.scope_key end"
+        columns.append("m.scope as scope" if by is not None else f"m.scope || {key} as scope")
+    if "recording" in scopes or not scopes:
+        columns.append(
+            "case when m.scope = 'recording' then"
+            " (select min(path) from files f where f.recording_id = m.scope_key) end as path"
+        )
+    if len(mined) > 1:
+        columns.append(
+            "(select a.analysis_id[1:8] || ' ' || name from analyses a where a.analysis_id = m.analysis_id) as analysis"
+        )
     order = "m.log10_p nulls last, m.length desc, m.motif_id"
+    chosen = ", ".join(f"'{id_}'" for id_ in mined) or "''"
     if by is None:
-        return database.sql(f"select {columns} from motifs m order by {order} limit {n}")
-    known = {row["label"] for row in database.sql("select distinct label from recording_labels")}
-    if by not in known:
-        valid = sorted(known | set(STANDARD_LABELS)) if known else list(STANDARD_LABELS)
-        hint = "no file has labels; ingest with --metadata or --pattern" if not known else nearest(by, valid)
-        raise NotFoundError(f"there is no label {by!r} here; {hint}")
+        return database.sql(
+            f"select {', '.join(columns)} from motifs m where m.analysis_id in ({chosen}) order by {order} limit {n}"
+        )
     return database.sql(
-        f"select l.value as label, {columns} from motifs m"
-        " join recording_labels l on l.recording_id = m.scope_key and l.label = $label and not l.is_conflict"
-        f" qualify row_number() over (partition by l.value order by {order}) <= {n} order by l.value, {order}",
+        f"with labelled as (select recording_id, value from recording_labels where label = $label and not is_conflict),"
+        " of_value as (select m.*, l.value as label from motifs m join labelled l on l.recording_id = m.scope_key"
+        " where m.scope = 'recording' union all select m.*, m.scope_key as label from motifs m where m.scope = $label)"
+        f" select m.label, {', '.join(columns)} from of_value m where m.analysis_id in ({chosen})"
+        f" qualify row_number() over (partition by m.label order by {order}) <= {n} order by m.label, {order}",
         {"label": by},
     )
+
+
+def _require_label(database: Database, label: str) -> None:
+    known = {row["label"] for row in database.sql("select distinct label from recording_labels")}
+    if label not in known:
+        valid = sorted(known | set(STANDARD_LABELS)) if known else list(STANDARD_LABELS)
+        hint = (
+            "no file has labels; ingest with --metadata or --pattern" if not known else nearest(label, valid)
+        )
+        raise NotFoundError(f"there is no label {label!r} here; {hint}")
+
+
+def mining_analyses(database: Database, wanted: str | None = None) -> dict[str, str]:
+    """Scope by id of the mining analyses that a text means: a name, or the beginning of an id; None means all.
+
+    A name that several have, because inputs were refreshed, means the newest of them over each analysis of contours.
+
+    Raises
+    ------
+    NotFoundError
+        where there is none.
+    """
+    rows = database.sql(
+        "select analysis_id, name, parent_id, parameters from analyses where kind = 'mining'"
+        " order by created_at, analysis_id"
+    ).rows()
+    if wanted is not None:
+        named = {row["parent_id"]: row for row in rows if row["name"] == wanted}
+        found = [r for r in rows if wanted and r["analysis_id"].startswith(wanted.lower())]
+        if not named and not found:
+            names = sorted({row["name"] for row in rows})
+            hint = nearest(wanted, names) if names else "nothing has been mined yet"
+            raise NotFoundError(f"there is no mining analysis {wanted!r}; {hint}")
+        rows = list(named.values()) or found
+    return {row["analysis_id"]: str(json.loads(row["parameters"]).get("scope", "recording")) for row in rows}
 
 
 def find_motif(database: Database, text: str) -> dict[str, Any]:
@@ -68,7 +132,7 @@ def find_motif(database: Database, text: str) -> dict[str, Any]:
         where the beginning fits several ids.
     """
     wanted = text.strip()
-    columns = "motif_id, pattern_id, contour, occurrences, duration_median_s, log10_p, scope_key"
+    columns = "motif_id, pattern_id, contour, occurrences, duration_median_s, log10_p, scope, scope_key"
     if re.fullmatch(r"([+-]\d+)(\s+[+-]\d+)*", wanted):
         contour = " ".join(wanted.split())
         query = f"select {columns} from motifs where contour = $text order by log10_p nulls last, motif_id limit 1"
@@ -115,28 +179,43 @@ def draw_motif(database: Database, text: str, path: Path) -> str:
         " where m.motif_id = $motif",
         {"motif": motif["motif_id"]},
     )
-    spans: NDArray[np.float64] = np.array(
-        [
-            (row["start_s"], row["end_s"])
-            for row in database.sql(
-                "select start_s, end_s from occurrences where motif_id = $motif order by start_s, end_s",
-                {"motif": motif["motif_id"]},
-            )
-        ]
-    )
-    recording = pitch_of(database, motif["scope_key"], chain["pitch_id"])
-    where = [
-        row["path"]
-        for row in database.sql(
-            "select min(path) as path from files where recording_id = $key", {"key": motif["scope_key"]}
-        )
-    ]
+    places = database.sql(
+        "select recording_id, start_s, end_s from occurrences where motif_id = $motif order by recording_id, start_s, end_s",
+        {"motif": motif["motif_id"]},
+    ).rows()
+    per_recording = Counter(row["recording_id"] for row in places)
+    # drawn below the curves: the recording where it sounds most often
+    shown = min(per_recording, key=lambda r: (-per_recording[r], r))
+    drawn = [places[i] for i in np.linspace(0, len(places) - 1, min(len(places), MOST_DRAWN)).astype(int)]
+    curves, recording = [], None
+    for recording_id, group in groupby(drawn, key=lambda row: str(row["recording_id"])):
+        whole = pitch_of(database, recording_id, chain["pitch_id"])
+        recording = whole if recording_id == shown else recording
+        curves += _stretches(whole, list(group))
+    if recording is None:  # none of its occurrences was among those drawn
+        recording = pitch_of(database, shown, chain["pitch_id"])
+    spans = [(float(r["start_s"]), float(r["end_s"])) for r in places if r["recording_id"] == shown]
+    title = f"{motif['contour']}   {motif['occurrences']} times in {_path_of(database, shown)}"
+    if motif["scope"] != "recording":
+        own = "the corpus" if motif["scope"] == "corpus" else f"{motif['scope']} {motif['scope_key']}"
+        n = len(per_recording)
+        title = f"{motif['contour']}   {motif['occurrences']} times in {n} recording{'s' * (n != 1)} of {own}"
+        recording = replace(recording, label=_path_of(database, shown))
+    plot_motif(curves, path, title=title, recording=recording, spans=spans)
+    return title
+
+
+def _stretches(whole: PitchCurve, places: list[dict[str, Any]]) -> list[PitchCurve]:
+    """The voiced stretches of a recording's pitch at some places."""
     curves = []
-    for start_s, end_s in spans[np.linspace(0, len(spans) - 1, min(len(spans), MOST_DRAWN)).astype(int)]:
-        first, last = np.searchsorted(recording.times_s, (start_s, end_s))
-        curve = PitchCurve(recording.times_s[first:last], recording.f0_hz[first:last], f"at {start_s:.1f} s")
+    for row in places:
+        first, last = np.searchsorted(whole.times_s, (row["start_s"], row["end_s"]))
+        curve = PitchCurve(whole.times_s[first:last], whole.f0_hz[first:last], f"at {row['start_s']:.1f} s")
         if (curve.f0_hz > 0).any():
             curves.append(curve)
-    title = f"{motif['contour']}   {motif['occurrences']} times in {where[0]}"
-    plot_motif(curves, path, title=title, recording=recording, spans=[(float(s), float(e)) for s, e in spans])
-    return title
+    return curves
+
+
+def _path_of(database: Database, recording_id: str) -> str:
+    query = "select min(path) as path from files where recording_id = $key"
+    return str(database.sql(query, {"key": recording_id}).rows()[0]["path"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import textwrap
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from motifdb.config import MiningConfig, part_from_parameters
+from motifdb.errors import UsageError
 from motifdb.ids import set_hash
+from motifdb.query.scopes import current_partition
 from motifdb.query.sql import Session
 from motifdb.schemas import TABLES
 
@@ -35,9 +39,10 @@ class FailureKind:
 class AnalysisStatus:
     """How far an analysis has come.
 
-    `n_recordings` are the recordings it has been applied to, `n_empty` those of them with nothing to find,
-    `n_rows` what it made. `n_waiting` recordings are there that its parent has done and it has not. `stale` is a
-    sentence where the inputs it froze are no longer those that are there.
+    `n_recordings` are the recordings (or keys of the wider `scope`) it has been applied to, `n_empty` those of them with
+    nothing to find, `n_rows` what it made; `n_bounded` are complete down to a support above the least one only.
+    `n_waiting` recordings are there that its parent has done and it has not, or keys of its scope. `stale` is a sentence
+    where the inputs it froze are no longer those that are there.
     """
 
     analysis_id: str
@@ -51,6 +56,9 @@ class AnalysisStatus:
     n_rows: int
     n_waiting: int
     stale: str | None
+    scope: str = "recording"
+    n_inputs: int | None = None
+    n_bounded: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ def status(snapshot: Snapshot) -> Status:
             f0_hours=hours["f0"],
             n_files={row["state"]: row["n"] for row in files},
             failures=[FailureKind(**row) for row in failures],
-            analyses=list(_analyses(session)),
+            analyses=list(_analyses(session, snapshot)),
             notes=list(_notes(snapshot)),
         )
     finally:
@@ -136,12 +144,13 @@ def size_on_disk(path: Path) -> int:
     return total
 
 
-def _analyses(session: Session) -> Iterator[AnalysisStatus]:
+def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
     rows = session.table(
         """
         with done as (
             select analysis_id, count(*) as n_recordings, count(*) filter (state = 'empty') as n_empty,
-                   count(*) filter (state = 'failed') as n_failed, sum(n_rows)::bigint as n_rows
+                   count(*) filter (state = 'failed') as n_failed, sum(n_rows)::bigint as n_rows,
+                   count(complete_from) as n_bounded
             from coverage group by 1
         ), waiting as (
             select a.analysis_id, count(*) as n_waiting
@@ -150,31 +159,50 @@ def _analyses(session: Session) -> Iterator[AnalysisStatus]:
                 select 1 from coverage c where c.analysis_id = a.analysis_id and c.scope_key = p.scope_key)
             group by 1
         )
-        select a.analysis_id, a.name, a.kind, a.parent_id, a.created_at, a.inputs_hash, a.n_inputs,
+        select a.analysis_id, a.name, a.kind, a.parent_id, a.created_at, a.parameters, a.inputs_hash, a.n_inputs,
                coalesce(n_recordings, 0) as n_recordings, coalesce(n_empty, 0) as n_empty,
-               coalesce(n_failed, 0) as n_failed, coalesce(n_rows, 0) as n_rows, coalesce(n_waiting, 0) as n_waiting
+               coalesce(n_failed, 0) as n_failed, coalesce(n_rows, 0) as n_rows, coalesce(n_waiting, 0) as n_waiting,
+               coalesce(n_bounded, 0) as n_bounded
         from analyses a left join done using (analysis_id) left join waiting using (analysis_id)
         order by case a.kind when 'pitch' then 0 when 'contour' then 1 when 'mining' then 2 else 3 end,
                  a.created_at, a.analysis_id
         """
     ).to_pylist()
     for row in rows:
-        frozen, n_inputs = row.pop("inputs_hash"), row.pop("n_inputs")
-        stale = None if frozen is None else _stale(session, row["parent_id"], frozen, n_inputs or 0)
+        frozen, mining = row.pop("inputs_hash"), _mining(row["kind"], row.pop("parameters"))
+        stale = None
+        if mining is not None and mining.is_wide:
+            found = current_partition(snapshot, row["parent_id"], mining)
+            row["n_waiting"] = len(found.recordings) - row["n_recordings"]
+            if found.inputs_hash != frozen:
+                row["n_waiting"], stale = 0, _stale(len(found.inputs), row["n_inputs"] or 0, "mine")
+            row["scope"] = mining.scope
+        elif frozen is not None:
+            keys = session.table(
+                "select scope_key from coverage where analysis_id = ? and state <> 'failed'",
+                [row["parent_id"]],
+            ).column(0)
+            if set_hash(keys.to_pylist()) != frozen:
+                stale = _stale(len(keys), row["n_inputs"] or 0, "ingest")
         yield AnalysisStatus(**row, stale=stale)
 
 
-def _stale(session: Session, parent_id: str | None, frozen: str, n_inputs: int) -> str | None:
-    """Say how the inputs that are there differ from the frozen list, of which hash and length are known."""
-    keys = session.table(
-        "select scope_key from coverage where analysis_id = ? and state <> 'failed'", [parent_id]
-    ).column(0)
-    if set_hash(keys.to_pylist()) == frozen:
+def _mining(kind: str, parameters: str) -> MiningConfig | None:
+    """The parameters of a mining analysis; None where it is none, or they cannot be read (`check` says so)."""
+    if kind != "mining":
         return None
-    n_newer = len(keys) - n_inputs
+    try:
+        return part_from_parameters(MiningConfig, json.loads(parameters))
+    except (UsageError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _stale(n_there: int, n_inputs: int, command: str) -> str:
+    """Say how the inputs that are there differ from the frozen list, of which hash and length are known."""
+    n_newer = n_there - n_inputs
     if n_newer > 0:
-        return f"stale: {n_newer:,} recording{'s' if n_newer > 1 else ''} newer; ingest --refresh makes a successor"
-    return f"stale: its {n_inputs:,} recordings have changed; ingest --refresh makes a successor"
+        return f"stale: {n_newer:,} recording{'s' if n_newer > 1 else ''} newer; {command} --refresh makes a successor"
+    return f"stale: its {n_inputs:,} recordings have changed; {command} --refresh makes a successor"
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:
@@ -223,13 +251,21 @@ def _lines(s: Status) -> Iterator[str]:
         yield f"{'analysis':<10}{'kind':<9}{'name':<18}{'recordings':>11}{'empty':>8}{'rows':>13}"
         for a in s.analyses:
             name = a.name if len(a.name) <= 17 else a.name[:16] + "…"
-            where = f"{a.n_recordings:>11,}{a.n_empty:>8,}" if a.kind != "counts" else f"{'all':>11}{'':>8}"
+            n_recordings = a.n_recordings if a.scope == "recording" else a.n_inputs or 0
+            where = f"{n_recordings:>11,}{a.n_empty:>8,}" if a.kind != "counts" else f"{'all':>11}{'':>8}"
             yield f"{a.analysis_id[:8]:<10}{a.kind:<9}{name:<18}{where}{a.n_rows:>13,}"
+            if a.scope == "corpus":
+                yield f"{'':10}scope: the corpus, as one"
+            elif a.scope != "recording":
+                yield f"{'':10}scope: {a.scope}, {a.n_recordings:,} of them"
             if a.n_failed:
                 yield f"{'':10}failed on {a.n_failed:,}"
+            if a.n_bounded:
+                yield f"{'':10}a bound was reached in {a.n_bounded:,}; coverage.complete_from says down to where they go"
             if a.n_waiting:
-                waiting = "1 recording waits" if a.n_waiting == 1 else f"{a.n_waiting:,} recordings wait"
-                yield f"{'':10}{waiting} for it; run ingest again"
+                what = a.scope if a.scope != "recording" else "recording"
+                waiting = f"1 {what} waits" if a.n_waiting == 1 else f"{a.n_waiting:,} {what}s wait"
+                yield f"{'':10}{waiting} for it; run {'mine' if a.kind == 'mining' else 'ingest'} again"
             if a.stale:
                 yield f"{'':10}{a.stale}"
     if s.failures:

@@ -2,7 +2,8 @@
 
 **Conventions.** A label is a fact about a file, not about a content. Views over labels therefore count distinct
 recordings, and a recording whose files contradict each other about a label (two singers, say) is left out of
-every value of that label; `label_conflicts` lists those.
+every value of that label; `label_conflicts` lists those. Every row is of one mining analysis, and an analysis has one
+scope: a recording's motifs and a singer's are never counted together.
 """
 
 from __future__ import annotations
@@ -123,7 +124,13 @@ MOTIF_STATS = ViewSpec(
         MOTIFS.column("contour"),
         MOTIFS.column("length"),
         MOTIFS.column("max_gap"),
-        Column("motifs", pa.int64(), "-", "recordings in which it is a motif, that is, frequent enough"),
+        MOTIFS.column("scope"),
+        Column(
+            "motifs",
+            pa.int64(),
+            "-",
+            "recordings (or singers, ..., by scope) in which it is a motif, that is, frequent enough",
+        ),
         Column("recordings", pa.int64(), "-", "recordings in which it occurs at all"),
         Column("phrases", pa.int64(), "-", "phrases it occurs in"),
         Column("occurrences", pa.int64(), "-", "occurrences in all recordings, overlapping ones included"),
@@ -151,12 +158,12 @@ MOTIF_STATS = ViewSpec(
         where occurrences > 0 group by analysis_id, pattern_id
     ), found as (
         select analysis_id, pattern_id, any_value(contour) as contour, any_value(length) as length,
-               any_value(max_gap) as max_gap, count(*) filter (scope = 'recording') as motifs,
+               any_value(max_gap) as max_gap, any_value(scope) as scope, count(*) as motifs,
                median(duration_median_s) as duration_median_s, min(log10_p) as best_log10_p,
                min(q_value) as best_q_value, max(surprise_bits) as best_surprise_bits
         from motifs group by analysis_id, pattern_id
     )
-    select analysis_id, pattern_id, contour, length, max_gap, motifs, coalesce(recordings, 0) as recordings,
+    select analysis_id, pattern_id, contour, length, max_gap, scope, motifs, coalesce(recordings, 0) as recordings,
            coalesce(phrases, 0) as phrases, coalesce(occurrences, 0) as occurrences, coalesce(singers, 0) as singers,
            coalesce(styles, 0) as styles, coalesce(works, 0) as works, coalesce(artists, 0) as artists,
            duration_median_s, best_log10_p, best_q_value, best_surprise_bits
@@ -184,7 +191,8 @@ MOTIF_BY_LABEL = ViewSpec(
             "motifs",
             pa.int64(),
             "-",
-            "recordings of that value in which it is a motif, that is, frequent enough",
+            "recordings of that value in which it is a motif, that is, frequent enough; in an analysis by this label, 1 where"
+            " it is a motif of that value; of another scope 0",
         ),
         Column("recordings", pa.int64(), "-", "recordings of that value in which it occurs at all"),
         Column(
@@ -215,6 +223,9 @@ MOTIF_BY_LABEL = ViewSpec(
                min(q_value) as best_q_value
         from motifs join recording_labels on motifs.scope_key = recording_labels.recording_id
         where scope = 'recording' and not is_conflict group by analysis_id, pattern_id, label, value
+        union all
+        select analysis_id, pattern_id, scope, scope_key, 1, log10_p, q_value
+        from motifs where scope not in ('recording', 'corpus')
     )
     select analysis_id, pattern_id, contour, length, max_gap, label, value, coalesce(motifs, 0) as motifs,
            recordings, label_recordings, recordings / label_recordings as recording_share, phrases, occurrences,

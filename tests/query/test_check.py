@@ -15,7 +15,9 @@ import pytest
 from motifdb import ids
 from motifdb.catalog.snapshot import Snapshot
 from motifdb.catalog.store import Changes, compact, open_snapshot, open_writer
+from motifdb.config import MiningConfig, parameters
 from motifdb.query.check import RULES, Violation, check
+from motifdb.query.scopes import partition
 from motifdb.schemas import TABLES
 from tests.query.conftest import make_database
 from tests.query.example import (
@@ -180,7 +182,7 @@ MUTATIONS = [
     Mutation(4, "q above one", change("motifs", {"motif_id": motif("-2", "chitra")}, q_value=1.5), (("motifs", "statistics", motif("-2", "chitra")),)),
     Mutation(4, "p without method", change("motifs", {"motif_id": motif("2", "chitra")}, p_method=None), (("motifs", "statistics", motif("2", "chitra")),)),
     Mutation(4, "scope", change("motifs", {"motif_id": motif("-2 2", "chitra")}, scope="choir"),
-             (("motifs", "value", "scope"), ("motifs", "id", motif("-2 2", "chitra")))),
+             (("motifs", "limits", motif("-2 2", "chitra")), ("motifs", "id", motif("-2 2", "chitra")))),
     Mutation(4, "longest duration", change("motifs", {"motif_id": motif("+1 -2", "amina")}, duration_max_s=9.0), (("motifs", "counts", motif("+1 -2", "amina")),)),
     Mutation(4, "median duration", change("motifs", {"motif_id": motif("+1 -2", "amina", "gap 1")}, duration_median_s=0.31),
              (("motifs", "counts", motif("+1 -2", "amina", "gap 1")),)),
@@ -358,45 +360,95 @@ def test_counts_that_are_behind_are_no_violation(tmp_path: Path) -> None:
     assert [(v.table, v.rule) for v in found] == [("pattern_counts", "pattern_counts")]
 
 
-def test_motifs_over_several_recordings(tmp_path: Path) -> None:
-    """A motif of scope corpus: its counts are added up over recordings."""
-    rows = example_rows()
+def add_wide(rows: Rows) -> tuple[str, str]:
+    """Mine all recordings as one, for the pattern -2 alone; the ids of the analysis and the motif."""
+    config = MiningConfig(min_support=0.5, support="sequences", scope="corpus")
+    scope = partition("corpus", "leave-out", RECORDING.values(), {})
+    values = parameters(config) | {"inputs_hash": scope.inputs_hash}
+    analysis_id = ids.analysis_id("mining", 1, values, CONTOUR_ID)
+    rows["analyses"].append(
+        one(rows, "analyses", analysis_id=MINING_ID["gap 0"])
+        | {"analysis_id": analysis_id, "name": "all", "parameters": ids.canonical_json(values)}
+        | {"inputs_hash": scope.inputs_hash, "n_inputs": 4}
+    )
     parts = [row for row in rows["motifs"] if row["pattern_id"] == kept("-2")]
-    motif_id = ids.motif_id(MINING_ID["gap 0"], "corpus", "songs", kept("-2"))
-    own = {row["motif_id"] for row in parts}
+    motif_id = ids.motif_id(analysis_id, "corpus", "all", kept("-2"))
+    own = {row["motif_id"] for row in parts if row["analysis_id"] == MINING_ID["gap 0"]}
     rows["occurrences"] += [
         row | {"motif_id": motif_id} for row in rows["occurrences"] if row["motif_id"] in own
     ]
     wide = parts[0] | {
         "motif_id": motif_id,
+        "analysis_id": analysis_id,
         "scope": "corpus",
-        "scope_key": "songs",
-        "support_recordings": len(parts),
+        "scope_key": "all",
     }
+    wide["support_recordings"] = len(parts)
     for name in ("occurrences", "occurrences_nonoverlapping", "support_sequences"):
         wide[name] = sum(row[name] for row in parts)
     wide["duration_min_s"] = min(row["duration_min_s"] for row in parts)
     wide["duration_max_s"] = max(row["duration_max_s"] for row in parts)
     rows["motifs"].append(wide)
     rows["coverage"].append(
-        one(rows, "coverage", analysis_id=MINING_ID["gap 0"]) | {"scope_key": "songs", "n_rows": 1}
+        one(rows, "coverage", analysis_id=MINING_ID["gap 0"])
+        | {"analysis_id": analysis_id, "scope_key": "all", "input_hash": scope.input_hash("all"), "n_rows": 1}
+        | {"state": "done"}
     )
-    # (coverage of a scope that is no recording is not made by any analysis of this version)
+    return analysis_id, motif_id
+
+
+def drop_a_place(rows: Rows, motif_id: str) -> None:
+    """Forget one of two occurrences in one phrase, and count as if it had never been."""
+    lost = one(rows, "occurrences", motif_id=motif_id, phrase_id=phrase("amina", 0))
+    rows["occurrences"].remove(lost)
+    wide = one(rows, "motifs", motif_id=motif_id)
+    wide["occurrences"] -= 1
+    wide["occurrences_nonoverlapping"] -= 1
+
+
+@pytest.mark.parametrize(
+    ("break_it", "expected"),
+    [
+        (lambda rows, a, m: None, set()),
+        (
+            lambda rows, a, m: one(rows, "motifs", motif_id=m).update(support_recordings=9),
+            {("motifs", "counts", "support_recordings is 9")},
+        ),
+        (
+            lambda rows, a, m: drop_a_place(rows, m),
+            {("motifs", "recount", f"of recording {AMINA}, a new search")},
+        ),
+        (
+            lambda rows, a, m: one(rows, "coverage", analysis_id=a).update(input_hash="x"),
+            {("coverage", "coverage", "not that of its 4 recordings")},
+        ),
+        (
+            lambda rows, a, m: one(rows, "coverage", analysis_id=a).update(scope_key="nobody"),
+            {
+                ("coverage", "reference", "no recording is in this corpus"),
+                ("coverage", "coverage", "but no coverage"),
+                ("coverage", "coverage", "1 rows, there are 0"),
+            },
+        ),
+        (
+            lambda rows, a, m: one(rows, "analyses", analysis_id=a).update(inputs_hash="x"),
+            {("analyses", "value", "is not the one among the parameters")},
+        ),
+    ],
+    ids=["right", "counts", "place", "inputs", "key", "list"],
+)
+def test_motifs_over_several_recordings(
+    tmp_path: Path, break_it: Callable[[Rows, str, str], object], expected: set[tuple[str, str, str]]
+) -> None:
+    """A motif of all recordings: its counts are added up over them, its places searched in each."""
+    rows = example_rows()
+    break_it(rows, *add_wide(rows))
     tables = {name: TABLES[name].table(part) for name, part in rows.items()}
-    found = [
-        v
-        for v in check(open_snapshot(make_database(tmp_path / "wide.motifdb", tables)))
-        if v.table != "coverage"
-    ]
-    assert found == []
-    wide["support_recordings"] += 1
-    tables["motifs"] = TABLES["motifs"].table(rows["motifs"])
-    found = [
-        v
-        for v in check(open_snapshot(make_database(tmp_path / "wrong.motifdb", tables)))
-        if v.table != "coverage"
-    ]
-    assert [(v.table, v.rule, v.where) for v in found] == [("motifs", "counts", f"motif_id {motif_id}")]
+    found = list(check(open_snapshot(make_database(tmp_path / "wide.motifdb", tables))))
+    assert {(v.table, v.rule) for v in found} == {e[:2] for e in expected}
+    assert len(found) == len(expected)
+    for _, _, words in expected:
+        assert words in " ".join(v.text for v in found)
 
 
 def data_file(path: Path, table: str) -> Path:

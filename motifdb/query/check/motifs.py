@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from motifdb import ids
+from motifdb.config import MiningConfig
 from motifdb.query.check.recordings import check_recordings
 from motifdb.query.check.report import Analysis, Context, Violation
 
@@ -41,7 +42,7 @@ def _motif(context: Context, row: dict[str, Any]) -> Iterator[Violation]:
                 "motifs", "id", where, f"pattern_id {row['pattern_id']} is not that of its pattern"
             )
     if mining is not None:
-        yield from _limits(row, where, mining)
+        yield from _limits(context, row, where, mining)
     yield from _statistics(row, where)
 
 
@@ -62,25 +63,47 @@ def _pattern(row: dict[str, Any], where: str, contour: Analysis | None) -> Itera
         )
 
 
-def _limits(row: dict[str, Any], where: str, mining: Analysis) -> Iterator[Violation]:
+def _limits(context: Context, row: dict[str, Any], where: str, mining: Analysis) -> Iterator[Violation]:
     config = mining.mining
     if config is None:
         return
-    support = row["occurrences"] if config.support == "occurrences" else row["support_sequences"]
+    support = row["occurrences"] if config.support == "occurrences" else row[f"support_{config.support}"]
+    least = _least(context, row, config, mining.parent_id or "")
+    if row["scope"] != config.scope:
+        yield Violation(
+            "motifs", "limits", where, f"scope is {row['scope']}, its analysis has {config.scope}"
+        )
     if row["max_gap"] != config.max_gap:
         yield Violation(
             "motifs", "limits", where, f"max_gap is {row['max_gap']}, its analysis has {config.max_gap}"
         )
-    if support < config.min_support:
-        yield Violation(
-            "motifs", "limits", where, f"support {support} is below min_support {config.min_support}"
-        )
+    if support < least:
+        share = f" ({config.min_support:.6g} of all)" if isinstance(config.min_support, float) else ""
+        yield Violation("motifs", "limits", where, f"support {support} is below min_support {least}{share}")
     if not config.min_length <= row["length"] <= (config.max_length or row["length"]):
         text = f"length {row['length']} is not within {config.min_length} to {config.max_length} symbols"
+        yield Violation("motifs", "limits", where, text)
+    if config.max_duration_s is not None and row["duration_median_s"] > config.max_duration_s:
+        text = f"median duration {row['duration_median_s']} s is above max_duration_s {config.max_duration_s}"
         yield Violation("motifs", "limits", where, text)
     if row["duration_median_s"] < config.min_duration_s:
         text = f"median duration {row['duration_median_s']} s is below min_duration_s {config.min_duration_s}"
         yield Violation("motifs", "limits", where, text)
+
+
+def _least(context: Context, row: dict[str, Any], config: MiningConfig, contour_id: str) -> int:
+    """The least support in a motif's scope; 1 where it is a share of what is no longer known."""
+    if not isinstance(config.min_support, float):
+        return config.min_support
+    members: list[str] | None = [row["scope_key"]]
+    if config.is_wide:
+        scope = context.wide_scopes().get(row["analysis_id"])
+        members = scope.recordings.get(row["scope_key"]) if scope is not None else None
+    if members is None:
+        return 1
+    n_phrases = context.n_phrases(contour_id)
+    sizes = [n for n in (n_phrases.get(r, 0) for r in members) if n]
+    return config.least_support(sum(sizes), len(sizes))
 
 
 def _statistics(row: dict[str, Any], where: str) -> Iterator[Violation]:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from motifdb.query.check.arrays import flat, index_in, lengths, starts
 from motifdb.query.check.report import Context, Violation, by_recording
-from motifdb.query.check.search import Search, kept_patterns
+from motifdb.query.check.search import Placed, Search, kept_patterns
+from motifdb.query.check.wide import Wide
 from motifdb.query.sql import Session
 from motifdb.schemas import CONTOURS, MOTIFS, OCCURRENCES, PATTERN_COUNTS, TableSpec
 
@@ -36,8 +37,8 @@ _STREAMS: tuple[tuple[TableSpec, str], ...] = (
 
 def check_recordings(context: Context) -> Iterator[Violation]:
     """Merge the streams and check one recording after the other."""
-    search = Search(context, kept_patterns(context))
     wide = Wide(context)
+    search = Search(context, kept_patterns(context), wide.kept())
     with ExitStack() as stack:
         streams = []
         for _, query in _STREAMS:
@@ -73,9 +74,22 @@ class Recording:
 
     def check(self, context: Context, search: Search, wide: Wide) -> Iterator[Violation]:
         """All rules that need nothing but this recording."""
-        places = yield from self._places(context, wide)
-        yield from self._motifs(places)
-        yield from search.check(self)
+        places, known = yield from self._places(context, wide)
+        found = places.summary()
+        yield from self._motifs(found)
+        yield from search.check(self, self._placed(known, found))
+
+    def _placed(self, known: pa.Table, found: dict[str, NDArray[Any]]) -> dict[str, list[Placed]]:
+        """By analysis: the motifs over several recordings that sound here, and how often."""
+        placed: dict[str, list[Placed]] = defaultdict(list)
+        n_own = len(self.motifs)
+        wide = known.slice(n_own).select(["analysis_id", "motif_id", "pattern_id", "scope_key"]).to_pylist()
+        for i, row in enumerate(wide, n_own):
+            counts = int(found["occurrences"][i]), int(found["support_sequences"][i])
+            placed[row["analysis_id"]].append(
+                Placed(row["motif_id"], row["pattern_id"], row["scope_key"], *counts)
+            )
+        return placed
 
     @cached_property
     def n_symbols(self) -> NDArray[np.int64]:
@@ -92,14 +106,14 @@ class Recording:
         """Symbols of all phrases, one after the other."""
         return flat(self.phrases.column("symbols"), np.int8)
 
-    def _places(self, context: Context, wide: Wide) -> Generator[Violation, None, Places]:
-        """Check each occurrence; return those that are right, as arrays."""
+    def _places(self, context: Context, wide: Wide) -> Generator[Violation, None, tuple[Places, pa.Table]]:
+        """Check each occurrence; return those that are right, as arrays, and the motifs they are of, wide ones last."""
         from motifdb.kernels import recheck
 
         rows = self.occurrences
         phrase = index_in(rows.column("phrase_id"), self.phrases.column("phrase_id"))
         known = pa.concat_tables(
-            [self.motifs.select(Wide.COLUMNS), wide.of(rows.column("motif_id"), self.motifs)]
+            [self.motifs.select(Wide.COLUMNS), wide.of(rows.column("motif_id"), self.motifs.schema)]
         )
         motif = index_in(rows.column("motif_id"), known.column("motif_id"))
         parent_of = {a.analysis_id: a.parent_id for a in context.load_analyses().values()}
@@ -143,7 +157,7 @@ class Recording:
         yield from self._times(good[fits], phrase[good[fits]], first[fits], last[fits])
         places = Places(rows, good, phrase[good], motif[good], first, last, fits, len(known))
         wide.add(known, places, n_own=len(self.motifs))
-        return places
+        return places, known
 
     def _strangers(
         self, context: Context, phrase: NDArray[np.int64], motif: NDArray[np.int64]
@@ -185,9 +199,8 @@ class Recording:
         where = ", ".join(f"{n} {self.occurrences.column(n)[int(i)].as_py()}" for n in names)
         return Violation("occurrences", rule, where, text)
 
-    def _motifs(self, places: Places) -> Iterator[Violation]:
+    def _motifs(self, found: dict[str, NDArray[Any]]) -> Iterator[Violation]:
         """Counts and durations of this recording's own motifs; those with a wrong occurrence are left out."""
-        found = places.summary()
         named = index_in(self.occurrences.column("motif_id"), self.motifs.column("motif_id"))
         n_named = np.bincount(named[named >= 0], minlength=len(self.motifs))
         for i, row in enumerate(self.motifs.select(_COUNTED).to_pylist()):
@@ -257,51 +270,3 @@ class Places:
             "duration_median_s": at(begin + (n - 1) // 2),
             "duration_max_s": at(begin + n - 1),
         }
-
-
-class Wide:
-    """Motifs over several recordings: their places are checked with each recording, their counts added up.
-
-    Their median duration is not checked: it would need every duration at once.
-    """
-
-    COLUMNS = ("motif_id", "analysis_id", "pattern", "max_gap")
-
-    def __init__(self, context: Context) -> None:
-        query = "select * from motifs where scope <> 'recording' order by motif_id"
-        self._motifs = context.session.table(query)
-        self._sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-
-    def of(self, names: pa.ChunkedArray, own: pa.Table) -> pa.Table:
-        """The wide motifs among some names."""
-        rows = self._motifs.filter(pc.is_in(self._motifs.column("motif_id"), pc.unique(names)))
-        return rows.select(self.COLUMNS).cast(own.select(self.COLUMNS).schema)
-
-    def add(self, known: pa.Table, places: Places, *, n_own: int) -> None:
-        """Add one recording's counts; the wide motifs are those after the recording's own."""
-        if len(known) == n_own:
-            return
-        found = places.summary()
-        for i, name in enumerate(known.column("motif_id").to_pylist()[n_own:], n_own):
-            sums = self._sums[name]
-            if not found["occurrences"][i]:
-                continue
-            for column in ("occurrences", "occurrences_nonoverlapping", "support_sequences"):
-                sums[column] += int(found[column][i])
-            sums["support_recordings"] += 1
-            low, high = found["duration_min_s"][i], found["duration_max_s"][i]
-            sums["duration_min_s"] = min(sums.get("duration_min_s", np.inf), low)
-            sums["duration_max_s"] = max(sums.get("duration_max_s", -np.inf), high)
-
-    def check(self) -> Iterator[Violation]:
-        """The sums, once every recording has been added."""
-        for row in self._motifs.to_pylist():
-            sums = self._sums[row["motif_id"]]
-            for name in _COUNTED[1:]:
-                if (
-                    name != "duration_median_s"
-                    and (sums or not name.startswith("duration"))
-                    and row[name] != sums[name]
-                ):
-                    text = f"{name} is {row[name]}, its occurrences make {sums[name]:g}"
-                    yield Violation("motifs", "counts", f"motif_id {row['motif_id']}", text)

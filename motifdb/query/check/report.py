@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from motifdb.config import ContourConfig, MiningConfig, part_from_parameters
 from motifdb.errors import UsageError
+from motifdb.query.scopes import Partition, current_partition
 from motifdb.query.sql import Session
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Context:
     gapped_recordings: int | None
     damaged: set[str] = field(default_factory=set)
     analyses: dict[str, Analysis] = field(default_factory=dict)
+    scopes: dict[str, Partition | None] | None = None
+    phrases: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -136,6 +139,27 @@ class Context:
                         **{n: row[n] for n in names}, parameters=parameters
                     )
         return self.analyses
+
+    def wide_scopes(self) -> dict[str, Partition | None]:
+        """By mining analysis over several recordings: who is where; None for one whose inputs have changed since."""
+        if self.scopes is None:
+            self.scopes = {}
+            frozen = self.snapshot.table("analyses", ["analysis_id", "inputs_hash"])
+            hashes = dict(zip(*(c.to_pylist() for c in frozen.columns), strict=True))
+            for analysis in self.load_analyses().values():
+                if analysis.mining is not None and analysis.mining.is_wide:
+                    found = current_partition(self.snapshot, analysis.parent_id or "", analysis.mining)
+                    is_same = found.inputs_hash == hashes[analysis.analysis_id]
+                    self.scopes[analysis.analysis_id] = found if is_same else None
+        return self.scopes
+
+    def n_phrases(self, contour_id: str) -> dict[str, int]:
+        """Phrases of every recording in an analysis of contours."""
+        if contour_id not in self.phrases:
+            where = "select scope_key, n_rows from coverage where analysis_id = ?"
+            rows = self.session.table(where, [contour_id])
+            self.phrases[contour_id] = dict(zip(*(c.to_pylist() for c in rows.columns), strict=True))
+        return self.phrases[contour_id]
 
     def rows(self, query: str) -> Iterator[dict[str, Any]]:
         """The rows of a query, one by one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,16 +20,33 @@ if TYPE_CHECKING:
     from motifdb.query.check.recordings import Recording
 
 
+class Placed(NamedTuple):
+    """A motif over several recordings, and how often it is listed in one of them."""
+
+    motif_id: str
+    pattern_id: str
+    scope_key: str
+    occurrences: int
+    phrases: int
+
+
 class Search:
     """Count kept patterns in phrases again, and hold motifs and `pattern_counts` against it.
 
     `pattern_counts` is brought up to date at the end of a job; between a job's commits it is behind, which its
-    coverage tells. Then the rows that are there are checked, and none is missed.
+    coverage tells. Then the rows that are there are checked, and none is missed. Likewise where an analysis over
+    several recordings is stale: which recordings it was made from is no longer known.
     """
 
-    def __init__(self, context: Context, kept: dict[str, dict[str, bytes]]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        kept: dict[str, dict[str, bytes]],
+        kept_by_key: dict[tuple[str, str], set[str]],
+    ) -> None:
         self._context = context
         self._kept = kept
+        self._kept_by_key = kept_by_key
         self._counters: dict[str, PatternCounter] = {}
         self._names = {analysis: list(patterns) for analysis, patterns in kept.items()}
         self._n_gapped: dict[str, int] = defaultdict(int)
@@ -51,30 +68,47 @@ class Search:
         return fresh
 
     def _read_mined(self) -> dict[str, set[str]]:
-        """By mining analysis: the recordings it has been applied to."""
+        """By mining analysis: the recordings it has been applied to; none for one that is stale."""
         mined: dict[str, set[str]] = defaultdict(set)
+        wide = self._context.wide_scopes()
         for row in self._context.rows(
             "select c.analysis_id, c.scope_key from coverage c join analyses a using (analysis_id) where a.kind = 'mining'"
         ):
-            mined[row["analysis_id"]].add(row["scope_key"])
+            scope = wide.get(row["analysis_id"])
+            if scope is not None:
+                mined[row["analysis_id"]] |= scope.inputs
+            elif row["analysis_id"] not in wide:
+                mined[row["analysis_id"]].add(row["scope_key"])
         return mined
 
-    def check(self, recording: Recording) -> Iterator[Violation]:
-        """Search one recording's phrases for what each mining analysis keeps."""
+    def check(self, recording: Recording, placed: dict[str, list[Placed]]) -> Iterator[Violation]:
+        """Search one recording's phrases for what each mining analysis keeps.
+
+        `placed` are the motifs of wider scopes that sound in the recording, by analysis.
+        """
         for analysis_id in self._kept:
             analysis = self._context.load_analyses().get(analysis_id)
             config = analysis.mining if analysis is not None else None
-            if analysis is None or config is None or recording.recording_id not in self._mined[analysis_id]:
+            if analysis is None or config is None:
                 continue
+            is_member = recording.recording_id in self._mined[analysis_id]
             own = recording.motifs.filter(pc.equal(recording.motifs.column("analysis_id"), analysis_id))
             rows = recording.counts.filter(pc.equal(recording.counts.column("analysis_id"), analysis_id))
+            if not is_member and not (config.is_wide and (rows.num_rows or placed.get(analysis_id))):
+                continue
             names = self._names[analysis_id]
             searches_all = config.max_gap == 0 or self._takes_gapped(analysis_id)
             if not searches_all:
-                names = sorted(set(own.column("pattern_id").to_pylist()) & self._kept[analysis_id].keys())
+                here = {p.pattern_id for p in placed.get(analysis_id, ())}
+                here.update(own.column("pattern_id").to_pylist())
+                names = sorted(here & self._kept[analysis_id].keys())
             found = self._found(recording, analysis_id, analysis.parent_id, config.max_gap, names)
             yield from self._motifs(own, found)
-            yield from self._rows(recording.recording_id, analysis_id, rows, found, searches_all)
+            yield from self._wide(
+                recording.recording_id, analysis_id, placed.get(analysis_id, []), found, searches_all
+            )
+            is_fresh = is_member and analysis_id in self._stamps
+            yield from self._rows(recording.recording_id, analysis_id, rows, found, searches_all, is_fresh)
 
     def _takes_gapped(self, analysis_id: str) -> bool:
         most = self._context.gapped_recordings
@@ -124,6 +158,39 @@ class Search:
                 )
                 yield Violation("motifs", "recount", f"motif_id {row['motif_id']}", text)
 
+    def _wide(
+        self,
+        recording_id: str,
+        analysis_id: str,
+        placed: list[Placed],
+        found: dict[str, tuple[int, int]],
+        searched_all: bool,
+    ) -> Iterator[Violation]:
+        """Motifs over several recordings, in one of them."""
+        scope = self._context.wide_scopes().get(analysis_id)
+        keys = scope.keys_of(recording_id) if scope is not None else None
+        for motif in placed:
+            where = f"motif_id {motif.motif_id}"
+            if keys is not None and motif.scope_key not in keys:
+                text = f"an occurrence in recording {recording_id}, which is not in its scope"
+                yield Violation("motifs", "recount", where, text)
+                continue
+            n, m = found.get(motif.pattern_id, (0, 0))
+            if (motif.occurrences, motif.phrases) != (n, m):
+                text = (
+                    f"{motif.occurrences} occurrences in {motif.phrases} phrases of recording {recording_id}, a new search"
+                    f" finds {n} in {m}"
+                )
+                yield Violation("motifs", "recount", where, text)
+        if not searched_all:
+            return
+        for key in keys or ():
+            listed = {p.pattern_id for p in placed if p.scope_key == key}
+            for name in sorted(self._kept_by_key.get((analysis_id, key), set()) & found.keys() - listed):
+                where = f"analysis_id {analysis_id}, scope_key {key}, pattern_id {name}"
+                text = f"a new search of recording {recording_id} finds {found[name][0]} occurrences, none is listed"
+                yield Violation("motifs", "recount", where, text)
+
     def _rows(
         self,
         recording_id: str,
@@ -131,8 +198,8 @@ class Search:
         rows: pa.Table,
         found: dict[str, tuple[int, int]],
         searched_all: bool,
+        is_fresh: bool,
     ) -> Iterator[Violation]:
-        is_fresh = analysis_id in self._stamps
         counted = set()
         for row in rows.select(["pattern_id", "occurrences", "phrases"]).to_pylist():
             name = row["pattern_id"]

@@ -15,7 +15,6 @@ VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("recordings", "kind"): ("audio", "f0"),
     ("analyses", "kind"): ("pitch", "contour", "mining", "counts"),
     ("coverage", "state"): ("done", "empty", "failed"),
-    ("motifs", "scope"): ("recording", "singer", "style", "work", "corpus"),
 }
 """Columns that hold one of a few words."""
 
@@ -183,6 +182,16 @@ def _analyses(context: Context) -> Iterator[Violation]:
         if wanted is not None and parent is not None and parent.kind != wanted:
             text = f"a {analysis.kind} analysis needs a {wanted} analysis as parent, not a {parent.kind} analysis"
             yield Violation("analyses", "reference", name, text)
+        if analysis.mining is not None and analysis.parameters.get("inputs_hash") != row["inputs_hash"]:
+            yield Violation(
+                "analyses",
+                "value",
+                name,
+                "inputs_hash is not the one among the parameters of this mining analysis",
+            )
+        if analysis.mining is not None and analysis.mining.is_wide != (row["inputs_hash"] is not None):
+            text = f"mining by {analysis.mining.scope} {'needs' if analysis.mining.is_wide else 'has no'} inputs_hash"
+            yield Violation("analyses", "value", name, text)
         if (row["inputs_hash"] is None) != (row["n_inputs"] is None):
             yield Violation(
                 "analyses", "value", name, "inputs_hash and n_inputs must both be null or neither"
@@ -254,16 +263,24 @@ def check_coverage(context: Context) -> Iterator[Violation]:
 
 def _coverage_stands(context: Context) -> Iterator[Violation]:
     query = """
-        select c.analysis_id, c.scope_key, a.kind,
+        select c.analysis_id, c.scope_key, c.input_hash, a.kind,
                not exists (select 1 from recordings r where r.recording_id = c.scope_key) as is_unknown,
                a.parent_id is not null and not exists (
                    select 1 from coverage p where p.analysis_id = a.parent_id and p.scope_key = c.scope_key)
                as is_early
         from coverage c join analyses a using (analysis_id)
         where a.kind in ('pitch', 'contour', 'mining') order by 1, 2"""
+    wide = context.wide_scopes()
     for row in context.rows(f"select * from ({query}) where is_unknown or is_early"):
         where = _where({"analysis_id": row["analysis_id"], "scope_key": row["scope_key"]})
-        if row["is_unknown"]:
+        if row["analysis_id"] in wide:
+            scope = wide[row["analysis_id"]]
+            if scope is not None and row["scope_key"] not in scope.recordings:
+                yield Violation("coverage", "reference", where, f"no recording is in this {scope.scope}")
+            elif scope is not None and row["input_hash"] != scope.input_hash(row["scope_key"]):
+                text = f"input_hash {row['input_hash']} is not that of its {len(scope.recordings[row['scope_key']])} recordings"
+                yield Violation("coverage", "coverage", where, text)
+        elif row["is_unknown"]:
             yield Violation("coverage", "reference", where, "the scope_key is no recording")
         else:
             yield Violation(
