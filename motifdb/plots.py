@@ -85,7 +85,7 @@ def plot_motif(
     UsageError
         for an unknown suffix, or occurrences without a voiced frame.
     """
-    target = _target(path)
+    target = check_suffix(path)
     sung = [o for o in occurrences if np.any(o.f0_hz > 0)]
     if not sung:
         raise UsageError(f"there is nothing to plot in {target}: no occurrence has a voiced frame")
@@ -120,12 +120,85 @@ def plot_recording(
     UsageError
         for an unknown suffix, or a recording without a frame.
     """
-    target = _target(path)
+    target = check_suffix(path)
     if recording.times_s.size == 0:
         raise UsageError(f"there is nothing to plot in {target}: the recording has no pitch frame")
     rows = _rows(recording)
     figure, axes = _figure([1.6 + 0.08 * min(len(spans), _MOST_NAMED + 1)] * len(rows))
     _draw_recording(axes, rows, recording, spans)
+    _save(figure, target, title)
+
+
+@dataclass(frozen=True)
+class RecallCurve:
+    """Shares of planted motifs that were found, over how often each was planted.
+
+    Attributes
+    ----------
+    planted : shape (n,), occurrences in a recording, ascending
+    recall, low, high : float64, shape (n,), 0 to 1: the share and its interval
+    label : what the legend calls it
+    """
+
+    planted: NDArray[Any]
+    recall: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    label: str
+
+    def __post_init__(self) -> None:
+        if not self.planted.shape == self.recall.shape == self.low.shape == self.high.shape:
+            raise ValueError("planted, recall, low and high must be lists of one length")
+
+
+def plot_recall(
+    curves: Sequence[RecallCurve], path: str | Path, *, title: str = "", what: str = "found at q < 0.05"
+) -> None:
+    """Draw which share of planted motifs is found, over how often they were planted; one line a curve.
+
+    Parameters
+    ----------
+    curves : at least one with a point; lines stand a little apart, so that their intervals can be told apart
+    path : image file to write
+    title : over the whole
+    what : what happened to the share, in the label of its axis
+
+    Raises
+    ------
+    UsageError
+        for an unknown suffix, or curves without a point.
+    """
+    target = check_suffix(path)
+    drawn = [c for c in curves if c.planted.size]
+    if not drawn:
+        raise UsageError(f"there is nothing to plot in {target}: no motif was planted")
+    figure, (axis,) = _figure([4.6])
+    strengths = sorted({int(n) for c in drawn for n in c.planted})
+    gaps = np.diff(strengths)
+    apart = 0.5 * float(gaps.min() if gaps.size else 1.0) / len(drawn)
+    axis.axhline(0.5, color=_SOFT, linewidth=0.8, linestyle=(0, (4, 4)))
+    for i, curve in enumerate(drawn):
+        x = curve.planted + (i - (len(drawn) - 1) / 2) * apart
+        reach = np.stack([curve.recall - curve.low, curve.high - curve.recall]).clip(0.0)
+        colour = COLOURS[i % len(COLOURS)]
+        axis.errorbar(
+            x,
+            curve.recall,
+            reach,
+            color=colour,
+            marker="o",
+            markersize=4.5,
+            linewidth=1.6,
+            elinewidth=0.9,
+            capsize=2.5,
+            label=curve.label,
+        )
+    axis.set_xticks(strengths)
+    axis.set_ylim(-0.03, 1.03)
+    axis.set_xlabel("planted occurrences in a recording (number)")
+    axis.set_ylabel(f"share of planted motifs\n{what} (95 % interval)")
+    axis.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    _legend(axis)
     _save(figure, target, title)
 
 
@@ -310,7 +383,8 @@ def _note_ticks(low_cents: float, high_cents: float) -> list[float]:
     return [100.0 * s for s in range(low, high + 1) if (s - 3) % step == 0]
 
 
-def _target(path: str | Path) -> Path:
+def check_suffix(path: str | Path) -> Path:
+    """The path of a picture, refused (UsageError) where its suffix is of no format that can be written."""
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{target} cannot be written as an image; name it {', '.join(_SUFFIXES)}")
