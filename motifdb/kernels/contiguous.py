@@ -96,13 +96,13 @@ def count_distinct(lcp, sequence_end, min_length, max_length):  # type: ignore[n
 
 
 @numba.njit(cache=True, nogil=True)
-def may_overlap(text, order, found):  # type: ignore[no-untyped-def]
-    """Whether occurrences of a pattern may share a symbol; what takes long to say is True.
+def may_overlap(text, order, found, begin, end):  # type: ignore[no-untyped-def]
+    """Whether occurrences of patterns begin..end - 1 may share a symbol; what takes long to say is True.
 
     Two that do lie in one sequence, and the end of the first is the beginning of the second.
     """
-    answer = np.zeros(len(found), dtype=np.bool_)
-    for k in range(len(found)):
+    answer = np.zeros(end - begin, dtype=np.bool_)
+    for k in range(begin, end):
         length = np.int64(found[k, 2])
         if length < 2 or found[k, 3] == found[k, 1] - found[k, 0] + 1:
             continue
@@ -114,7 +114,7 @@ def may_overlap(text, order, found):  # type: ignore[no-untyped-def]
                 d += 1
             n_looks += d + 1
             if d == length - shift or n_looks > _MAX_LOOKS:
-                answer[k] = True
+                answer[k - begin] = True
                 break
     return answer
 
@@ -147,8 +147,8 @@ def owners(found, order):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def count_apart_by_walking(found, longest_at, shorter):  # type: ignore[no-untyped-def]
-    """Non-overlapping occurrences, greedy left to right: looks at every occurrence once."""
+def count_apart_by_walking(found, longest_at, shorter, begin, end):  # type: ignore[no-untyped-def]
+    """Non-overlapping occurrences in text[begin:end], greedy left to right: looks at every occurrence once."""
     m = len(found)
     state = np.empty(
         (m, 4), dtype=np.int32
@@ -157,7 +157,7 @@ def count_apart_by_walking(found, longest_at, shorter):  # type: ignore[no-untyp
         state[k, 0] = shorter[k]
         state[k, 1] = found[k, 2]
         state[k, 2] = state[k, 3] = 0
-    for p in range(longest_at.size):
+    for p in range(begin, end):
         k = longest_at[p]
         while k >= 0:
             if p >= state[k, 2]:

@@ -11,18 +11,108 @@ sequence (Hui 1992).
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import Executor
+from typing import NamedTuple
+
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from motifdb.kernels.contiguous import ALL, BY_GROUPS, BY_SEQUENCES
+from motifdb.kernels.suffixes import Suffixes, over
 
 LOW, HIGH, DEPTH, ABOVE, N_SEQUENCES, N_GROUPS, EDGE, IS_CANDIDATE = range(8)
 """Columns of a repeat: interval of the suffix array, symbols of its string and of its parent's, counts, its last boundary."""
 
 
+class Found(NamedTuple):
+    """Where `find_repeats` writes; pieces of the suffix array write to parts of their own.
+
+    Attributes
+    ----------
+    repeats : int32, shape (n, 8), columns as above
+    linked : int32, shape (n_suffixes + 1,) or 0, for the EDGE of a repeat xP the node of P
+    row_of : int32, shape (n,), by node, its row in `repeats`, -1 where it has none
+    """
+
+    repeats: NDArray[np.int32]
+    linked: NDArray[np.int32]
+    row_of: NDArray[np.int32]
+
+
+def closed_repeats(
+    suffixes: Suffixes,
+    group_of: NDArray[np.int32],
+    n_groups: int,
+    unit: int,
+    least: int,
+    closure: int,
+    pool: Executor | None = None,
+    n_pieces: int = 1,
+) -> NDArray[np.int32]:
+    """Strings that occur twice and are not always followed by the same symbol; candidates are closed and have the support.
+
+    Parameters
+    ----------
+    suffixes : Suffixes
+    group_of : int32, shape (n_sequences,), in 0..n_groups - 1; n_groups 1 makes every group count 1
+    unit, least : unit and least number of support
+    closure : unit of closure
+    pool, n_pieces : the suffix array is taken in about so many pieces, each all that begin with some of the symbols
+
+    Returns
+    -------
+    int32, shape (n, 8), in lexicographic order, columns as above; with `least` 1, whole sequences that occur once as well
+    """
+    starts = np.concatenate([[0], np.cumsum(_count_symbols(suffixes.text))])
+    cuts = _balanced(np.unique(starts[1:]), n_pieces)
+    bounds = [most_repeats(suffixes.lcp[a : b + 1], least) for a, b in itertools.pairwise(cuts)]
+    rows = np.concatenate([[0], np.cumsum([n for n, _ in bounds], dtype=np.int64)])
+    n_open = max((int(deepest) for _, deepest in bounds), default=0) + 1
+    found = Found(
+        np.empty((rows[-1], 8), np.int32),
+        np.empty(len(suffixes.lcp) if closure in (BY_SEQUENCES, BY_GROUPS) else 0, np.int32),
+        np.empty(rows[-1], np.int32),
+    )
+    before = [_count_symbols(suffixes.left[a:b]) for a, b in itertools.pairwise(cuts)]
+    places = starts[1:] - np.cumsum([np.zeros(256, np.int64), *before[::-1]], axis=0)[::-1]
+
+    def find(k: int, _: int) -> int:
+        asked = (unit, least, closure)
+        piece = (int(cuts[k]), int(cuts[k + 1]), int(rows[k]), int(rows[k + 1]), n_open)
+        return int(find_repeats(suffixes, group_of, n_groups, asked, piece, places[k + 1].copy(), found))
+
+    firsts = over(pool, np.arange(len(cuts)), find)
+    if len(found.linked):
+        for first, last in zip(firsts, rows[1:], strict=True):
+            drop_extended(found, closure == BY_GROUPS, first, last)
+    if len(firsts) == 1:
+        return found.repeats[firsts[0] :]
+    return np.concatenate(
+        [found.repeats[:0], *(found.repeats[a:b] for a, b in zip(firsts, rows[1:], strict=True))]
+    )
+
+
+def _balanced(cuts: NDArray[np.int64], n_pieces: int) -> NDArray[np.int64]:
+    """About n_pieces of the pieces between the cuts, joined to about equal size."""
+    wanted = np.linspace(cuts[0], cuts[-1], n_pieces + 1)
+    nearest = np.abs(cuts[:, None] - wanted).argmin(axis=0)
+    chosen: NDArray[np.int64] = cuts[np.unique(nearest)]
+    return chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_symbols(symbols):  # type: ignore[no-untyped-def]
+    n_each = np.zeros(256, dtype=np.int64)
+    for x in symbols:
+        n_each[x] += 1
+    return n_each
+
+
 @numba.njit(cache=True, nogil=True)
 def most_repeats(lcp, least):  # type: ignore[no-untyped-def]
-    """A bound on what `find_repeats` returns, and the greatest lcp."""
+    """A bound on the repeats of suffixes whose shared prefixes these are, and the longest of these."""
     n = 0
     deepest = np.int32(0)
     for i in range(lcp.size - 1):
@@ -32,57 +122,42 @@ def most_repeats(lcp, least):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def find_repeats(suffixes, group_of, n_groups, unit, least, closure):  # type: ignore[no-untyped-def]
-    """Strings that occur twice and are not always followed by the same symbol, so far as they may be closed.
+def find_repeats(suffixes, group_of, n_groups, asked, piece, place, found):  # type: ignore[no-untyped-def]
+    """Repeats of a piece of the suffix array, so far as they may be closed; the first row that is written.
 
     Parameters
     ----------
-    suffixes : Suffixes
-    group_of : int32, shape (n_sequences,), in 0..n_groups - 1; n_groups 1 makes every group count 1
-    unit, least : unit and least number of support
-    closure : unit of closure
-
-    Returns
-    -------
-    repeats : int32, shape (n, 8), in lexicographic order, columns as above; with `least` 1, whole sequences that occur
-        once as well. Only candidates can be closed; a closure by sequences or groups needs the others for `drop_extended`.
-    linked : int32, shape (n + 1,), for the EDGE of a repeat xP the node of P
-    place_of : int32, by node, its row in `repeats`, counted from the back, from 1; 0 where it is none
+    suffixes, group_of, n_groups : as above
+    asked : unit, least and closure, as above
+    piece : first and last + 1 suffix, between which nothing is shared with others; first and last + 1 row; longest shared prefix + 1
+    place : int64, shape (256,), where the last suffix stands that begins with a symbol and goes on with one of the piece, + 1
+    found : Found; rows are written from the last one back
     """
     order, lcp, left, sequence = suffixes.order, suffixes.lcp, suffixes.left, suffixes.sequence
     sequence_end = suffixes.sequence_end
+    unit, least, closure = asked
+    begin, end, n_nodes, row, n_open = piece
+    repeats, linked, row_of = found
     n = order.size
-    n_seq = sequence_end.size
     by_count = closure in (BY_SEQUENCES, BY_GROUPS)
     prunes = unit == closure or not by_count
-    n_most, deepest = most_repeats(lcp, least)
-    repeats = np.empty((n_most, 8), dtype=np.int32)
-    row = n_most
-    linked = np.empty(n + 1 if by_count else 0, dtype=np.int32)
-    place_of = np.zeros(n_most + 1, dtype=np.int32)
-    n_nodes = 0
-    place = np.zeros(257, dtype=np.int64)
-    for i in range(n):
-        place[np.int64(suffixes.text[i])] += 1
-    for c in range(1, 256):
-        place[c] += place[c - 1]
     # the open repeats, the shallowest first
-    high = np.empty(deepest + 1, dtype=np.int32)
-    depth = np.empty(deepest + 1, dtype=np.int32)
-    twice_s = np.empty(deepest + 1, dtype=np.int32)  # suffixes of a sequence counted before
-    twice_g = np.empty(deepest + 1, dtype=np.int32)
-    best_s = np.empty(deepest + 1, dtype=np.int32)  # greatest count among the repeats one symbol longer
-    best_g = np.empty(deepest + 1, dtype=np.int32)
-    edge = np.empty(deepest + 1, dtype=np.int32)
-    node = np.empty(deepest + 1, dtype=np.int32)
+    high = np.empty(n_open, dtype=np.int32)
+    depth = np.empty(n_open, dtype=np.int32)
+    twice_s = np.empty(n_open, dtype=np.int32)  # suffixes of a sequence counted before
+    twice_g = np.empty(n_open, dtype=np.int32)
+    best_s = np.empty(n_open, dtype=np.int32)  # greatest count among the repeats one symbol longer
+    best_g = np.empty(n_open, dtype=np.int32)
+    edge = np.empty(n_open, dtype=np.int32)
+    node = np.empty(n_open, dtype=np.int32)
     top = -1
-    next_s = np.full(n_seq, n, dtype=np.int32)
+    next_s = np.full(sequence_end.size, n, dtype=np.int32)
     next_g = np.full(n_groups, n, dtype=np.int32)
-    same_left_to = n - 1  # last suffix of the run of equal symbols before
-    for i in range(n - 1, n_seq - 1, -1):  # the first n_seq suffixes are the 0s
+    same_left_to = end - 1  # last suffix of the run of equal symbols before
+    for i in range(end - 1, begin - 1, -1):
         s = sequence[i]
         x = np.int64(left[i])
-        if i + 1 < n and left[i + 1] != left[i]:
+        if i + 1 < end and left[i + 1] != left[i]:
             same_left_to = i
         if top >= 0:
             j = next_s[s]
@@ -137,7 +212,7 @@ def find_repeats(suffixes, group_of, n_groups, unit, least, closure):  # type: i
                         is_kept = is_uniform and x == 0 and sequence_end[sequence[h]] - order[h] == depth[top]
                 if is_kept:
                     row -= 1
-                    place_of[node[top]] = n_most - row
+                    row_of[node[top]] = row
                     repeats[row, LOW] = i
                     repeats[row, HIGH] = h
                     repeats[row, DEPTH] = depth[top]
@@ -162,8 +237,9 @@ def find_repeats(suffixes, group_of, n_groups, unit, least, closure):  # type: i
             best_g[top] = count_g
             edge[top] = i
             node[top] = n_nodes
+            row_of[n_nodes] = -1
             n_nodes += 1
-    return repeats[row:], linked, place_of[:n_nodes]
+    return row
 
 
 @numba.njit(cache=True, nogil=True)
@@ -201,14 +277,14 @@ def _of_depth(depth, top, d):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def drop_extended(repeats, linked, place_of, by_groups):  # type: ignore[no-untyped-def]
+def drop_extended(found, by_groups, first, last):  # type: ignore[no-untyped-def]
     """A repeat P is no candidate where some xP has the same count: xP is a repeat then, see `motifdb.kernels.contiguous`."""
-    n = len(repeats)
+    repeats = found.repeats
     column = N_GROUPS if by_groups else N_SEQUENCES
-    for v in range(n):
+    for v in range(first, last):
         if repeats[v, LOW] < repeats[v, HIGH] and repeats[v, DEPTH] >= 2:
-            u = n - place_of[linked[repeats[v, EDGE]]]
-            if u < n and repeats[u, column] == repeats[v, column]:
+            u = found.row_of[found.linked[repeats[v, EDGE]]]
+            if u >= 0 and repeats[u, column] == repeats[v, column]:
                 repeats[u, IS_CANDIDATE] = 0
 
 

@@ -11,11 +11,16 @@ every match, so nothing found here reaches across the end of a sequence.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 def suffix_array(text: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -85,12 +90,31 @@ class Suffixes(NamedTuple):
 
     @classmethod
     def of(
-        cls, text: NDArray[np.uint8], sequence_at: NDArray[np.int32], sequence_end: NDArray[np.int32]
+        cls,
+        text: NDArray[np.uint8],
+        sequence_at: NDArray[np.int32],
+        sequence_end: NDArray[np.int32],
+        pool: Executor | None = None,
+        n_pieces: int = 1,
     ) -> Suffixes:
-        """The suffixes of what `motifdb.kernels.contiguous.build_text` returns."""
+        """The suffixes of what `motifdb.kernels.contiguous.build_text` returns; all but sorting them by pieces in the pool."""
         order = suffix_array(text)
-        lcp, left, sequence = _neighbours(text, sequence_at, order, _shared_by_position(text, order))
+        n = len(text)
+        shared_at, lcp = np.empty(n, np.int32), np.zeros(n + 1, np.int32)
+        left, sequence = np.empty(n, np.uint8), np.empty(n, np.int32)
+        cuts = np.linspace(0, n, n_pieces + 1).astype(np.int64)
+        over(pool, cuts, partial(_put_before, order, shared_at))
+        over(pool, cuts, partial(_share, text, shared_at))
+        over(pool, cuts, partial(_look_up, text, sequence_at, order, shared_at, lcp, left, sequence))
         return cls(text, sequence_at, sequence_end, order, lcp, left, sequence)
+
+
+def over(pool: Executor | None, cuts: NDArray[np.int64], work: Callable[[int, int], T]) -> list[T]:
+    """What the work returns for each piece between two cuts, in order; in the pool, where there is one."""
+    begins, ends = cuts[:-1].tolist(), cuts[1:].tolist()
+    if pool is None or len(begins) < 2:
+        return list(map(work, begins, ends))
+    return list(pool.map(work, begins, ends))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -211,17 +235,19 @@ def _sort_from_minima(key, ends, minima, minima_order):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def _shared_by_position(text, order):  # type: ignore[no-untyped-def]
-    """int32, shape (n,): symbols the suffix at each position shares with the one before it in the suffix array."""
-    n = text.size
-    shared_at = np.empty(n, dtype=np.int32)
-    if n == 0:
-        return shared_at
-    shared_at[order[0]] = -1
-    for i in range(1, n):
-        shared_at[order[i]] = order[i - 1]  # first the suffix before
+def _put_before(order, before_at, begin, end):  # type: ignore[no-untyped-def]
+    """By text position, the start of the suffix before it in the suffix array; -1 at the first."""
+    if begin < end and begin == 0:
+        before_at[order[0]] = -1
+    for i in range(max(1, begin), end):
+        before_at[order[i]] = order[i - 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _share(text, shared_at, begin, end):  # type: ignore[no-untyped-def]
+    """By text position, instead of the suffix before, the symbols shared with it; one fewer at most than at the position before."""
     shared = 0
-    for p in range(n):
+    for p in range(begin, end):
         q = shared_at[p]
         if q < 0:
             shared = 0
@@ -231,19 +257,13 @@ def _shared_by_position(text, order):  # type: ignore[no-untyped-def]
         shared_at[p] = shared
         if shared > 0:
             shared -= 1
-    return shared_at
 
 
 @numba.njit(cache=True, nogil=True)
-def _neighbours(text, sequence_at, order, shared_at):  # type: ignore[no-untyped-def]
-    """What is looked up by text position, once, in the order of the suffixes: (lcp, left, sequence)."""
-    n = order.size
-    lcp = np.zeros(n + 1, dtype=np.int32)
-    left = np.empty(n, dtype=np.uint8)
-    sequence = np.empty(n, dtype=np.int32)
-    for i in range(n):
+def _look_up(text, sequence_at, order, shared_at, lcp, left, sequence, begin, end):  # type: ignore[no-untyped-def]
+    """What is looked up by text position, once, in the order of the suffixes."""
+    for i in range(begin, end):
         p = order[i]
         lcp[i] = shared_at[p]
         left[i] = text[p - 1] if p > 0 else 0
         sequence[i] = sequence_at[p]
-    return lcp, left, sequence

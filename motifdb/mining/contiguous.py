@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.kernels import contiguous
-from motifdb.kernels.contiguous import BY_GROUPS, Wanted
-from motifdb.kernels.repeats import (
-    HIGH,
-    LOW,
-    drop_extended,
-    find_repeats,
-    measure,
-    most_repeats,
-    write_patterns,
-)
+from motifdb.kernels.contiguous import Wanted
+from motifdb.kernels.repeats import HIGH, LOW, closed_repeats, measure, most_repeats, write_patterns
 from motifdb.kernels.sequences import Sequences
-from motifdb.kernels.suffixes import Suffixes
+from motifdb.kernels.suffixes import Suffixes, over
 from motifdb.mining.bounds import Bounds
 from motifdb.mining.mined import Mined
 
@@ -25,6 +21,8 @@ _WALK = 16
 """Occurrences per symbol up to which looking at each one is the faster way to count non-overlapping ones."""
 
 
+_PIECES = 4
+"""Of the suffix array a thread, so that uneven ones even out."""
 _TABLE_BYTES = 32
 """Of a text and its suffixes, while they are sorted and after, a symbol."""
 _REPEAT_BYTES = 60
@@ -42,12 +40,13 @@ def mine_contiguous(
     max_occurrences: int | None,
     *,
     memory_limit_bytes: int | None = None,
+    n_threads: int = 1,
 ) -> Mined:
     """Contiguous patterns with their counts, and their occurrences where max_occurrences is a number.
 
     Where there are more patterns than ``wanted.max_patterns``, more occurrences to list than max_occurrences, or more
     bytes than memory_limit_bytes, the least support is raised to the smallest at which all bounds hold, and the set is
-    complete down to it.
+    complete down to it. The result is the same for every number of threads; sorting the suffixes is the work of one.
 
     Raises
     ------
@@ -57,29 +56,42 @@ def mine_contiguous(
     bounds = Bounds(memory_limit_bytes=memory_limit_bytes)
     n = len(database.symbols) + len(database.offsets) - 1
     bounds.left_for_patterns(_TABLE_BYTES * n)
-    suffixes = Suffixes.of(*contiguous.build_text(database.symbols, database.offsets))
-    n_bytes = bounds.left_for_patterns(table_bytes(suffixes, wanted.min_support))
-    repeats = _closed_repeats(suffixes, database, wanted)
-    support, n_patterns = measure(repeats, wanted)
-    n_listed = n_patterns * (repeats[:, HIGH] - repeats[:, LOW] + 1)
-    if max_occurrences is None:
-        n_listed[:] = 0
-    threshold, stopped_by = _threshold(
-        wanted.min_support,
-        support,
-        {
-            "max_patterns": (n_patterns, wanted.max_patterns),
-            "max_occurrences": (n_listed, max_occurrences),
-            "memory_limit": (PATTERN_BYTES * n_patterns + OCCURRENCE_BYTES * n_listed, n_bytes),
-        },
-    )
-    found = write_patterns(repeats, support, n_patterns, threshold, wanted.max_length)
-    occurrences = found[:, 1].astype(np.int64) - found[:, 0] + 1
-    lists = (np.empty(0, np.int64),) * 4
-    if max_occurrences is not None:
-        lists = contiguous.list_occurrences(
-            found, *contiguous.owners(found, suffixes.order), suffixes.sequence_at, suffixes.sequence_end
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(n_threads, "motifdb-mining")) if n_threads > 1 else None
+        text, sequence_at, sequence_end = contiguous.build_text(database.symbols, database.offsets)
+        suffixes = Suffixes.of(text, sequence_at, sequence_end, pool, n_threads)
+        n_bytes = bounds.left_for_patterns(table_bytes(suffixes, wanted.min_support))
+        repeats = closed_repeats(
+            suffixes,
+            database.group_of,
+            database.n_groups,
+            wanted.unit,
+            wanted.min_support,
+            wanted.closure,
+            pool,
+            1 if pool is None else _PIECES * n_threads,
         )
+        support, n_patterns = measure(repeats, wanted)
+        n_listed = n_patterns * (repeats[:, HIGH] - repeats[:, LOW] + 1)
+        if max_occurrences is None:
+            n_listed[:] = 0
+        threshold, stopped_by = _threshold(
+            wanted.min_support,
+            support,
+            {
+                "max_patterns": (n_patterns, wanted.max_patterns),
+                "max_occurrences": (n_listed, max_occurrences),
+                "memory_limit": (PATTERN_BYTES * n_patterns + OCCURRENCE_BYTES * n_listed, n_bytes),
+            },
+        )
+        found = write_patterns(repeats, support, n_patterns, threshold, wanted.max_length)
+        occurrences = found[:, 1].astype(np.int64) - found[:, 0] + 1
+        lists = (np.empty(0, np.int64),) * 4
+        if max_occurrences is not None:
+            lists = contiguous.list_occurrences(
+                found, *contiguous.owners(found, suffixes.order), suffixes.sequence_at, suffixes.sequence_end
+            )
+        apart = _count_apart(suffixes, found, occurrences, pool, n_threads)
     places = suffixes.order[found[:, 0]]
     lengths, n_sequences, n_groups = (found[:, c].astype(np.int64) for c in (2, 3, 4))
     return Mined(
@@ -89,7 +101,7 @@ def mine_contiguous(
         n_sequences,
         n_groups,
         occurrences,
-        _count_apart(suffixes, found, occurrences),
+        apart,
         *lists,
         contiguous.count_distinct(suffixes.lcp, suffixes.sequence_end, wanted.min_length, wanted.max_length),
         threshold,
@@ -101,16 +113,6 @@ def table_bytes(suffixes: Suffixes, min_support: int) -> int:
     """Bytes that mining these suffixes takes at most, the patterns left out."""
     n_repeats, n_open = most_repeats(suffixes.lcp, min_support)
     return _TABLE_BYTES * len(suffixes.text) + _REPEAT_BYTES * int(n_repeats) + _OPEN_BYTES * int(n_open)
-
-
-def _closed_repeats(suffixes: Suffixes, database: Sequences, wanted: Wanted) -> NDArray[np.int32]:
-    repeats: NDArray[np.int32]
-    repeats, linked, place_of = find_repeats(
-        suffixes, database.group_of, database.n_groups, wanted.unit, wanted.min_support, wanted.closure
-    )
-    if len(linked):
-        drop_extended(repeats, linked, place_of, wanted.closure == BY_GROUPS)
-    return repeats
 
 
 def _threshold(
@@ -132,15 +134,24 @@ def _threshold(
 
 
 def _count_apart(
-    suffixes: Suffixes, found: NDArray[np.int32], occurrences: NDArray[np.int64]
+    suffixes: Suffixes,
+    found: NDArray[np.int32],
+    occurrences: NDArray[np.int64],
+    pool: Executor | None,
+    n_pieces: int,
 ) -> NDArray[np.int64]:
     """Non-overlapping occurrences of each pattern."""
     apart = occurrences.copy()
-    overlap = contiguous.may_overlap(suffixes.text, suffixes.order, found)
+    text, order = suffixes.text, suffixes.order
+    cuts = np.linspace(0, len(found), n_pieces + 1).astype(np.int64)
+    overlap = np.concatenate(over(pool, cuts, partial(contiguous.may_overlap, text, order, found)))
     own = found[overlap]
-    longest_at, shorter = contiguous.owners(own, suffixes.order)
-    if occurrences[overlap].sum() <= _WALK * len(suffixes.order):
-        apart[overlap] = contiguous.count_apart_by_walking(own, longest_at, shorter)
+    longest_at, shorter = contiguous.owners(own, order)
+    if occurrences[overlap].sum() <= _WALK * len(order):
+        ends = np.concatenate([[0], suffixes.sequence_end + 1])  # no occurrence goes on behind one
+        cuts = ends[np.linspace(0, len(ends) - 1, n_pieces + 1).astype(np.int64)]
+        walk = partial(contiguous.count_apart_by_walking, own, longest_at, shorter)
+        apart[overlap] = sum(over(pool, cuts, walk))
     else:
-        apart[overlap] = contiguous.count_apart_by_jumping(own, shorter, suffixes.order)
+        apart[overlap] = contiguous.count_apart_by_jumping(own, shorter, order)
     return apart

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from motifdb.kernels import contiguous
 from motifdb.kernels.contiguous import ALL, BY_OCCURRENCES, Wanted, build_text
-from motifdb.kernels.repeats import find_repeats, measure, write_patterns
+from motifdb.kernels.repeats import closed_repeats, measure, write_patterns
 from motifdb.kernels.suffixes import Suffixes
 from tests.reference.oracle import flat
 
@@ -23,7 +23,7 @@ def every_repeat(sequences: list[list[int]]) -> tuple[Suffixes, np.ndarray]:
     """All patterns that occur twice."""
     suffixes = Suffixes.of(*build_text(*flat(sequences)))
     groups = np.zeros(len(sequences), np.int32)
-    repeats, _, _ = find_repeats(suffixes, groups, 1, BY_OCCURRENCES, 2, ALL)
+    repeats = closed_repeats(suffixes, groups, 1, BY_OCCURRENCES, 2, ALL)
     support, n_patterns = measure(repeats, Wanted(BY_OCCURRENCES, 2, ALL, 1, 999, 10**6))
     return suffixes, write_patterns(repeats, support, n_patterns, 2, 999)
 
@@ -43,10 +43,14 @@ def test_occurrences_apart(sequences: list[list[int]]) -> None:
                 n, free_from = n + 1, p + length
         expected.append(n)
     longest_at, shorter = contiguous.owners(found, suffixes.order)
-    assert contiguous.count_apart_by_walking(found, longest_at, shorter).tolist() == expected
+    assert (
+        contiguous.count_apart_by_walking(found, longest_at, shorter, 0, len(suffixes.text)).tolist()
+        == expected
+    )
     assert contiguous.count_apart_by_jumping(found, shorter, suffixes.order).tolist() == expected
     assert not (
-        np.array(overlaps, bool) & ~contiguous.may_overlap(suffixes.text, suffixes.order, found)
+        np.array(overlaps, bool)
+        & ~contiguous.may_overlap(suffixes.text, suffixes.order, found, 0, len(found))
     ).any()
 
 
@@ -56,7 +60,7 @@ def test_what_takes_long_to_look_through_may_overlap() -> None:
         suffixes, found = every_repeat([[3, *[1] * n] * 2])
         longest = found[:, 2].argmax()
         assert found[longest, 2] == n + 1
-        assert contiguous.may_overlap(suffixes.text, suffixes.order, found)[longest] == answer
+        assert contiguous.may_overlap(suffixes.text, suffixes.order, found, 0, len(found))[longest] == answer
 
 
 @settings(max_examples=60, deadline=None)

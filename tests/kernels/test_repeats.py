@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motifdb.kernels.contiguous import ALL, BY_GROUPS, BY_OCCURRENCES, BY_SEQUENCES, Wanted, build_text
-from motifdb.kernels.repeats import DEPTH, HIGH, LOW, drop_extended, find_repeats, measure, write_patterns
+from motifdb.kernels.repeats import DEPTH, HIGH, LOW, closed_repeats, measure, write_patterns
 from motifdb.kernels.suffixes import Suffixes
 from tests.reference.oracle import flat
 
@@ -49,7 +49,7 @@ def ref_repeats(sequences: list[list[int]], groups: list[int]) -> dict[String, t
 def test_every_repeat_and_its_counts(sequences: list[list[int]], labels: list[int], in_one: bool) -> None:
     groups = np.zeros(len(sequences), np.int32) if in_one else np.array(labels[: len(sequences)], np.int32)
     suffixes = Suffixes.of(*build_text(*flat(sequences)))
-    repeats, _, _ = find_repeats(suffixes, groups, 1 if in_one else 3, BY_OCCURRENCES, 2, ALL)
+    repeats = closed_repeats(suffixes, groups, 1 if in_one else 3, BY_OCCURRENCES, 2, ALL)
     ranks = sorted({x for s in sequences for x in s})
     found = {}
     for row in repeats:
@@ -68,8 +68,7 @@ def test_a_closed_one_has_no_equal_with_a_symbol_more(
 ) -> None:
     groups = np.arange(len(sequences), dtype=np.int32) // 2
     suffixes = Suffixes.of(*build_text(*flat(sequences)))
-    repeats, linked, place_of = find_repeats(suffixes, groups, max(1, len(sequences)), unit, least, unit)
-    drop_extended(repeats, linked, place_of, unit == BY_GROUPS)
+    repeats = closed_repeats(suffixes, groups, max(1, len(sequences)), unit, least, unit)
     support, n_patterns = measure(repeats, Wanted(unit, least, unit, 1, 99, 99))
     found = write_patterns(repeats, support, n_patterns, least, 99)
     ranks = sorted({x for s in sequences for x in s})
@@ -101,11 +100,11 @@ def fibonacci(n: int) -> list[int]:
 def test_words_that_repeat_themselves(n: int) -> None:
     """A Fibonacci word has one repeat for each length that begins it and can be followed by both symbols: few, and deep."""
     suffixes = Suffixes.of(*build_text(np.array(fibonacci(n), np.int8), np.array([0, n])))
-    repeats, _, _ = find_repeats(suffixes, np.zeros(1, np.int32), 1, BY_OCCURRENCES, 2, BY_OCCURRENCES)
+    repeats = closed_repeats(suffixes, np.zeros(1, np.int32), 1, BY_OCCURRENCES, 2, BY_OCCURRENCES)
     assert len(repeats) < 60
     assert repeats[:, DEPTH].max() > n // 3
 
     suffixes = Suffixes.of(*build_text(np.ones(n, np.int8), np.array([0, n])))
-    repeats, _, _ = find_repeats(suffixes, np.zeros(1, np.int32), 1, BY_OCCURRENCES, 2, BY_OCCURRENCES)
+    repeats = closed_repeats(suffixes, np.zeros(1, np.int32), 1, BY_OCCURRENCES, 2, BY_OCCURRENCES)
     assert repeats[:, DEPTH].tolist() == list(range(1, n))
     assert (repeats[:, HIGH] - repeats[:, LOW] + 1).tolist() == list(range(n, 1, -1))

@@ -92,3 +92,25 @@ def test_constants_and_trills_are_cut_to_what_fits() -> None:
         assert len(found) > 0
         assert found.occurrences.min() == found.complete_from
         assert 900_000 - n < len(found.occurrence_pattern) <= 1_000_000
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("closure", [*UNITS, ALL])
+def test_every_number_of_threads_gives_the_same(unit: int, closure: int) -> None:
+    n_found = 0
+    for seed, n_sequences, n_symbols in ((1, 40, 5), (2, 7, 1), (3, 1, 3), (4, 30, 60), (5, 0, 1)):
+        database = walks(seed, n_sequences, n_symbols)
+        for least in (1, 2, 4):
+            wanted = Wanted(unit, least, closure, 1, 99, 10**9)
+            alone = mine_contiguous(database, wanted, 10**9)
+            n_found += len(alone)
+            for n_threads in (2, 3, 7):
+                found = mine_contiguous(database, wanted, 10**9, n_threads=n_threads)
+                assert_equal(found, alone)
+                assert np.array_equal(found.starts, alone.starts)
+            bounded = wanted._replace(max_patterns=len(alone) // 2)
+            assert_equal(
+                mine_contiguous(database, bounded, None, n_threads=3),
+                mine_contiguous(database, bounded, None),
+            )
+    assert n_found > 300
