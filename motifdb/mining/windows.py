@@ -135,9 +135,8 @@ class Finder:
         found = [lists for _, lists in run_all(self, [(*r, True) for r in ranges], pool, watch)]
         if not found:
             return (np.empty(0, np.int64),) * 4
-        for (first, _), lists in zip(ranges, found, strict=True):
-            lists[0][:] += first
-        pattern, sequence, begin, end = (np.concatenate(column) for column in zip(*found, strict=True))
+        each = [(lists[0] + first, *lists[1:]) for (first, _), lists in zip(ranges, found, strict=True)]
+        pattern, sequence, begin, end = (np.concatenate(column) for column in zip(*each, strict=True))
         return pattern, sequence, begin, end
 
     def _ranges(self, pool: Pool) -> list[tuple[int, int]]:
