@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,11 +30,12 @@ from motifdb.kernels.markov import MarkovChain, fit
 from motifdb.kernels.synth import CONTROL_HOP_S, VOWELS_HZ, Voice, sing
 from motifdb.pipelines.lineage import Lineage
 from motifdb.pipelines.motif_rows import PhraseColumns, contour_text
-from motifdb.pipelines.planting import Places, mined, score
+from motifdb.pipelines.planting import Places, Score, mined, score
 from motifdb.pipelines.records import PitchTrack
 from motifdb.pipelines.selftest_cells import Trial
 from motifdb.pipelines.selftest_plan import (
     AUDIO_N_MOTIFS,
+    AUDIO_N_RECORDINGS,
     Drawn,
     Options,
     Result,
@@ -43,7 +45,6 @@ from motifdb.pipelines.selftest_plan import (
     mapped,
     n_cores,
     number_of,
-    only_silence,
     paths_of,
     summed,
     too_short,
@@ -59,6 +60,7 @@ MOST_S = 120.0
 """So much of a recording is sung at most, from its first phrase on."""
 
 _MOST_STRETCH_S = 30.0
+_LEAST_SUNG_S = 0.1
 _MOST_DRAWS = 300
 
 
@@ -121,21 +123,25 @@ def sing_and_mine(
     progress: Progress,
 ) -> Result:
     """The self-test with `options.is_audio`; `planned` are strengths and lengths."""
-    (strengths, lengths), names = planned, drawn.names
+    strengths, lengths = planned
     ear = _Ear(analysis)
     workers = options.workers or n_cores()
-    tracks = [load_pitch(snapshot, analysis, name) for name in names]
-    progress.begin("singing without planting", len(tracks), 0, "recordings")
+    progress.start("reading pitch")
+    beginnings = _beginnings(snapshot, analysis, drawn, ear, min(lengths), min(strengths))
+    chosen = list(islice(beginnings, options.n_recordings or AUDIO_N_RECORDINGS))
+    if not chosen:
+        raise UsageError(
+            f"no recording that was drawn has room for {min(strengths)} times {min(lengths)} symbols in its first"
+            f" {MOST_S:.0f} s, which are sung; give smaller --strengths or --lengths, or another --seed"
+        )
+    progress.begin("singing without planting", len(chosen), 0, "recordings")
     excerpts: list[_Excerpt] = []
-    made = mapped(
-        lambda i: _excerpt(names[i], tracks[i], ear, analysis, options.seed), range(len(tracks)), workers
-    )
-    for n, excerpt in enumerate(made, start=1):
+    for n, excerpt in enumerate(
+        mapped(lambda one: _excerpt(*one, ear, analysis, options.seed), chosen, workers), start=1
+    ):
         if excerpt is not None:
             excerpts.append(excerpt)
         progress.done(n, 0, 0.0)
-    if not excerpts:
-        raise UsageError(only_silence(analysis))
     plan = [
         (length, planted, k)
         for length in lengths
@@ -161,7 +167,7 @@ def sing_and_mine(
         trials,
         len(excerpts),
         drawn,
-        len(names) - len(excerpts),
+        len(chosen) - len(excerpts),
         sum(len(e.known_unsung) for e in excerpts),
         sum(len(e.known_sung) for e in excerpts),
         sum(bool(e.known_sung) for e in excerpts),
@@ -196,17 +202,46 @@ def on_grid(f0_hz: NDArray[np.float32], hop_s: float) -> NDArray[np.float64]:
     return np.where(both, between, np.where(share < 0.5 + 1e-9, a, b))
 
 
-def _excerpt(name: str, track: PitchTrack, ear: _Ear, analysis: Lineage, seed: int) -> _Excerpt | None:
-    """The first two minutes of a recording's singing, sung and mined as they are; None where that cannot be done."""
-    f0_hz = on_grid(track.f0_hz, track.hop_s) if track.f0_hz.size else np.zeros(0)
-    voiced = np.flatnonzero(f0_hz > 0)
-    if not voiced.size:
-        return None
-    start = max(0, int(voiced[0]) - round(0.2 / CONTROL_HOP_S))
-    f0_hz = f0_hz[start : start + round(MOST_S / CONTROL_HOP_S)]
-    written = ear.written(name, f0_hz)
-    if written is None:
-        return None
+def singable(f0_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pitch without what no voice sings: an octave beyond the outer 2 % of the frames, or for less than 0.1 s.
+
+    The synthesiser fades in and out over 0.06 s, so of a shorter stretch it would leave only the breath, made loud.
+
+    >>> np.flatnonzero(singable(np.r_[np.full(40, 200.0), 0, np.full(10, 210.0), 0, np.full(40, 190.0)]) == 0).size
+    12
+    """
+    out = f0_hz.copy()
+    if (out > 0).any():
+        low, high = np.percentile(out[out > 0], (2, 98))
+        out[(out < low / 2) | (out > 2 * high)] = 0.0
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (out > 0).astype(np.int8), [0]])))
+    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if (stop - start) * CONTROL_HOP_S < _LEAST_SUNG_S:
+            out[start:stop] = 0.0
+    return out
+
+
+def _beginnings(
+    snapshot: Snapshot, analysis: Lineage, drawn: Drawn, ear: _Ear, length: int, planted: int
+) -> Iterator[tuple[str, NDArray[np.float64], PhraseColumns]]:
+    """Pitch and contour of the first two minutes of each recording in which there is room for such a motif."""
+    for name in drawn.names:
+        track = load_pitch(snapshot, analysis, name)
+        f0_hz = on_grid(track.f0_hz, track.hop_s) if track.f0_hz.size else np.zeros(0)
+        voiced = np.flatnonzero(f0_hz > 0)
+        if not voiced.size:
+            continue
+        start = max(0, int(voiced[0]) - round(0.2 / CONTROL_HOP_S))
+        f0_hz = singable(f0_hz[start : start + round(MOST_S / CONTROL_HOP_S)])
+        written = ear.written(name, f0_hz)
+        if written is not None and has_room(np.diff(written.offsets), length, planted):
+            yield name, f0_hz, written
+
+
+def _excerpt(
+    name: str, f0_hz: NDArray[np.float64], written: PhraseColumns, ear: _Ear, analysis: Lineage, seed: int
+) -> _Excerpt | None:
+    """What is sung of a recording, sung and mined as it is; None where that cannot be done."""
     rng = np.random.default_rng((seed, 2, number_of(name)))
     heard = ear.heard(name, f0_hz, rng)
     try:
@@ -238,9 +273,10 @@ def _trial(
             (ear.heard(name, f0_hz, rng), excerpt.known_sung),
             (ear.written(name, f0_hz), excerpt.known_unsung),
         ):
-            if phrases is None:
-                return None
-            scores.append(score(mined(phrases, analysis.mining), places, known, is_sung=True))
+            if phrases is None:  # the tracker heard nothing, or one held note
+                scores.append(Score(False, False, False, 0, 0, 0))
+            else:
+                scores.append(score(mined(phrases, analysis.mining), places, known, is_sung=True))
     except InputError:
         return None
     return Trial(
@@ -312,6 +348,6 @@ def _spliced(
         n_frames += stretch_hz.size
         reached = end
     start = np.array(starts) * CONTROL_HOP_S
-    return np.concatenate([*parts, f0_hz[reached:]]), Places(
+    return singable(np.concatenate([*parts, f0_hz[reached:]])), Places(
         phrase, first, start, start + stretch_hz.size * CONTROL_HOP_S
     )

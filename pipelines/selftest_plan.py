@@ -38,6 +38,7 @@ N_RECORDINGS = 20
 AUDIO_STRENGTHS, AUDIO_LENGTHS, AUDIO_N_MOTIFS, AUDIO_N_RECORDINGS = (3, 4, 8), (6, 8), 4, 3
 """The same for `is_audio`, where a trial takes seconds."""
 
+AUDIO_RESERVE = 8
 MOST_PLANTED = 0.5
 """No more than this share of a recording's symbols is written over: the rest is to stay the recording."""
 
@@ -91,7 +92,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Recordings to plant in, by id and in its order; how many there are with contours, and of these with room for a motif."""
+    """Recordings to plant in, by id; how many there are with contours, and of these with room for a motif."""
 
     names: tuple[str, ...]
     n_all: int
@@ -234,9 +235,14 @@ def drawn(
     roomy = sorted(name for name, own in sizes.items() if has_room(own, min(lengths), min(strengths)))
     if not roomy:
         raise UsageError(too_short([int(own.sum()) for own in sizes.values()], strengths, lengths))
-    n = options.n_recordings or (AUDIO_N_RECORDINGS if options.is_audio else N_RECORDINGS)
-    order = np.random.default_rng((options.seed, 1)).permutation(len(roomy))[:n]
-    return Drawn(tuple(roomy[i] for i in sorted(order.tolist())), len(sizes), len(roomy))
+    order = np.random.default_rng((options.seed, 1)).permutation(len(roomy)).tolist()
+    if (
+        options.is_audio
+    ):  # only their beginnings are sung, and not all of these have room: some are in reserve
+        order = order[: AUDIO_RESERVE * (options.n_recordings or AUDIO_N_RECORDINGS)]
+    else:
+        order = sorted(order[: options.n_recordings or N_RECORDINGS])
+    return Drawn(tuple(roomy[i] for i in order), len(sizes), len(roomy))
 
 
 def phrase_sizes(snapshot: Snapshot, contour_id: str) -> dict[str, NDArray[np.int64]]:

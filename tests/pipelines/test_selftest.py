@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from motifdb import cli
 from motifdb.catalog.store import create, open_snapshot
 from motifdb.errors import NotFoundError, UsageError
-from motifdb.pipelines import selftest_audio
+from motifdb.pipelines import selftest_audio, selftest_plan
+from motifdb.pipelines.lineage import find_mining
 from motifdb.pipelines.planting import Found, Places, Score, n_like, score
 from motifdb.pipelines.progress import Quiet
 from motifdb.pipelines.selftest import selftest
@@ -280,13 +281,13 @@ def test_sung_motifs_are_found(db: Path) -> None:
 
 def test_a_stretch_is_spliced_where_it_is_said_to_be(db: Path) -> None:
     snapshot = open_snapshot(db)
-    from motifdb.pipelines.lineage import find_mining
-
     analysis = find_mining(snapshot, None)
-    name = sorted(snapshot.table("coverage", ["scope_key"]).column(0).to_pylist())[0]
-    track = selftest_audio.load_pitch(snapshot, analysis, name)
-    assert track.hop_s == HOP_S
-    excerpt = selftest_audio._excerpt(name, track, selftest_audio._Ear(analysis), analysis, 1)
+    options = Options(is_audio=True)
+    drawn = selftest_plan.drawn(snapshot, analysis, options, (4,), (5,))
+    assert selftest_audio.load_pitch(snapshot, analysis, drawn.names[0]).hop_s == HOP_S
+    ear = selftest_audio._Ear(analysis)
+    beginning = next(selftest_audio._beginnings(snapshot, analysis, drawn, ear, 5, 4))
+    excerpt = selftest_audio._excerpt(*beginning, ear, analysis, 1)
     assert excerpt is not None
     stretch_hz = np.concatenate([np.full(80, 200.0), np.full(40, 250.0), np.full(30, 210.0)])
     f0_hz, planted = selftest_audio._spliced(excerpt, stretch_hz, 5, 4, np.random.default_rng(2))
