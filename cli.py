@@ -365,7 +365,7 @@ def mine(
     from motifdb.pipelines.progress import Lines, Quiet
     from motifdb.pipelines.settings import chosen_mining
 
-    limits = make_limits(max_patterns, memory_limit, time_limit, workers)
+    limits = make_limits(max_patterns, memory_limit, time_limit)
     if output is not None:
         raise UsageError(
             "--output is for --spmf; motifs go to the database, and motifdb sql writes them to files"
@@ -451,7 +451,9 @@ def dictionary(
     ] = "all",
     min_clip: Annotated[
         float,
-        typer.Option("--min-clip", help="Leave out places shorter than this, in seconds (released code: 0.15)."),
+        typer.Option(
+            "--min-clip", help="Leave out places shorter than this, in seconds (released code: 0.15)."
+        ),
     ] = 0.0,
     name: Annotated[
         str | None, typer.Option(help="Name of the new analysis; default: says how.", show_default=False)
@@ -493,6 +495,102 @@ def dictionary(
     _write(report.table, format_, output)
     if not quiet:
         typer.echo("\n".join(notes(report)), err=format_ is not Format.table or output is not None)
+
+
+@app.command(rich_help_panel="Make motifs")
+def selftest(
+    db: Db = None,
+    audio: Annotated[
+        bool,
+        typer.Option(
+            "--audio", help="Plant pitch, sing it, track it again: tests the whole chain, on few recordings."
+        ),
+    ] = False,
+    strengths: Annotated[
+        str | None,
+        typer.Option(
+            help="How often a motif is planted in a recording; default: 3,4,6,8,12 (audio: 3,4,8).",
+            show_default=False,
+        ),
+    ] = None,
+    lengths: Annotated[
+        str | None,
+        typer.Option(help="Symbols of a motif; default: 4,6,8,12 (audio: 6,8).", show_default=False),
+    ] = None,
+    n_motifs: Annotated[
+        int | None,
+        typer.Option(help="Motifs for each length and strength; default: 20 (audio: 4).", show_default=False),
+    ] = None,
+    recordings: Annotated[
+        int | None,
+        typer.Option(
+            help="Recordings to plant in, drawn at random; default: 20 (audio: 3).", show_default=False
+        ),
+    ] = None,
+    analysis: Annotated[
+        str | None,
+        typer.Option(
+            help="Mining analysis of recordings, by name or beginning of its id; default: the only one.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed plants other motifs.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Threads; default: one per core. Results are the same.", show_default=False),
+    ] = None,
+    format_: OutFormat = Format.table,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Picture to draw: png, svg or pdf.", show_default=False),
+    ] = None,
+    at: At = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no legend.")] = False,
+) -> None:
+    """Would motifs be found? Plants known ones in copies of your recordings, and mines these.
+
+    Motifs are drawn from each recording's own null model. Says which share is found at which strength, how many
+    of the motifs found are right, and the weakest one found. The database is only read.
+
+    Examples:
+
+    \b
+        motifdb selftest
+        motifdb selftest --strengths 3,6,12 --lengths 4,8 -o power.png
+        motifdb selftest --audio --recordings 2
+        motifdb selftest --analysis style-2021 --format csv > power.csv
+    """
+    from motifdb.pipelines.progress import Lines, Quiet
+    from motifdb.pipelines.selftest import selftest as run
+    from motifdb.pipelines.selftest_cells import rows, shown
+    from motifdb.pipelines.selftest_plan import Options, numbers
+    from motifdb.pipelines.selftest_words import check_picture, control_name, draw, heading, legend, verdict
+    from motifdb.query.database import Database
+
+    options = Options(
+        analysis,
+        numbers("strengths", strengths),
+        numbers("lengths", lengths),
+        n_motifs,
+        recordings,
+        seed,
+        workers,
+        audio,
+    )
+    options.check()
+    check_picture(output)
+    with Database(db, at=at) as database:
+        result = run(database.snapshot, options, Quiet() if quiet else Lines())
+    is_text = format_ is Format.table
+    if not quiet:
+        typer.echo(heading(result), err=not is_text)
+    _write(shown(result.cells, control_name(result)) if is_text else rows(result.cells), format_, None)
+    if not quiet:
+        typer.echo(f"{legend(result)}\n\n{verdict(result)}" if is_text else verdict(result), err=not is_text)
+    if output is not None:
+        draw(result, output)
+        if not quiet:
+            typer.echo(f"-> {output}", err=not is_text)
 
 
 @app.command("demo-corpus", rich_help_panel="Make motifs")
