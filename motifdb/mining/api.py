@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from motifdb.errors import UsageError
 from motifdb.kernels.sequences import NO_LIMIT
 from motifdb.mining.arrays import Closure, Support
+from motifdb.mining.explore import Pool
 from motifdb.mining.part import Part, mine_part
 from motifdb.mining.question import (
     Question,
@@ -55,6 +56,7 @@ def mine(
     max_occurrences: int = 50_000_000,
     memory_limit: int | str | None = None,
     time_limit_s: float | None = None,
+    pool: Pool | None = None,
 ) -> MiningResult:
     """Find every pattern that is repeated often enough, exactly.
 
@@ -109,7 +111,8 @@ def mine(
     workers : threads at a time; the result is the same for every number
     max_patterns, max_occurrences : patterns found and occurrences listed (of each recording with `per_group`)
     memory_limit : bytes, or text as ``"2GB"``, ``"512MiB"``, for what is found
-    time_limit_s : seconds. The significance of what was found is not part of it
+    time_limit_s : seconds of searching. Filters and significance come on top
+    pool : where to search at max_gap 1 or more instead of in threads, such as the tasks of a Ray cluster
 
     Returns
     -------
@@ -169,7 +172,7 @@ def mine(
     labels, group_of = checked_groups(groups, n_sequences)
     times_s = checked_times(segment_start_s, segment_end_s, len(given) + n_sequences)
     if not per_group:
-        part = mine_part(given, bounds, group_of, times_s, question, limit_s, n_workers)
+        part = mine_part(given, bounds, group_of, times_s, question, limit_s, n_workers, pool)
         return assemble([part], None, [np.arange(n_sequences)], question)
     if unit == "recordings":
         raise UsageError(
@@ -190,9 +193,10 @@ def mine(
             # a recording whose turn comes too late still says that it was stopped
             None if until is None else max(1e-3, until - time.monotonic()),
             n_workers if len(labels) == 1 else 1,
+            pool,
         )
 
-    with ThreadPoolExecutor(n_workers, "motifdb-recording") as executor:
+    with ThreadPoolExecutor(n_workers if pool is None else 1, "motifdb-recording") as executor:
         parts = list(executor.map(one, members))
     return assemble(parts, labels, members, question)
 

@@ -22,8 +22,8 @@ from motifdb.mining.windows import locate
 _MOST_SPELLED = 2**31 - 1
 
 
-def maximal(found: Mined, max_gap: int | None) -> NDArray[np.bool_]:
-    """Which patterns have no super-pattern among the others (see above for the gap); bool, shape (n_patterns,).
+def maximal(found: Mined, max_gap: int | None, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the patterns in `rows` (ascending), those with no super-pattern among them (see above for the gap).
 
     Where P has a frequent super-pattern, the closure of that one is in the complete set and is super to P too; so
     looking at the closed patterns suffices, and the answer is the same on all frequent ones.
@@ -33,14 +33,12 @@ def maximal(found: Mined, max_gap: int | None) -> NDArray[np.bool_]:
     UsageError
         where the patterns have more than 2 147 483 646 symbols together.
     """
-    kept = _no_part(found, np.arange(len(found)))
-    if max_gap is None:
-        kept = _no_subsequence(found, kept)
-    return _mask(kept, len(found))
+    kept = _no_part(found, rows)
+    return kept if max_gap is not None else _no_subsequence(found, kept)
 
 
-def insertion_closed(found: Mined, support: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which patterns have no proper super-sequence of equal support among the others; bool, shape (n_patterns,).
+def insertion_closed(found: Mined, support: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the patterns in `rows` (ascending), those with no proper super-sequence of equal support among them.
 
     Under a gap limit this closure loses information, because support is not monotone under insertion: of {ab, ab, acb, acb}
     at max_gap 0, acb:2 removes ab:2, although they never share a sequence. It is for comparing with
@@ -51,10 +49,10 @@ def insertion_closed(found: Mined, support: NDArray[np.int64]) -> NDArray[np.boo
     support : int64, shape (n_patterns,), in the unit of the question
     """
     kept = []
-    order = np.argsort(support, kind="stable")  # stable: lexicographic among equals
-    for equals in np.split(order, np.flatnonzero(np.diff(support[order])) + 1):
+    ordered = rows[np.argsort(support[rows], kind="stable")]  # stable: lexicographic among equals
+    for equals in np.split(ordered, np.flatnonzero(np.diff(support[ordered])) + 1):
         kept.append(_no_subsequence(found, _no_part(found, equals)) if len(equals) > 1 else equals)
-    return _mask(np.concatenate(kept), len(found))
+    return np.sort(np.concatenate(kept))
 
 
 def median_durations(
@@ -103,9 +101,3 @@ def _spelled(found: Mined, rows: NDArray[np.int64]) -> tuple[NDArray[np.int8], N
             f"the patterns to compare have {offsets[-1]} symbols, more than one comparison can hold; raise min_support"
         )
     return contiguous.spell(found.text, found.starts[rows], offsets), offsets
-
-
-def _mask(rows: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    mask = np.zeros(n, np.bool_)
-    mask[rows] = True
-    return mask

@@ -14,6 +14,7 @@ from motifdb.kernels.sequences import Sequences
 from motifdb.mining import arrays, filters
 from motifdb.mining.alphabet import Coded, encode
 from motifdb.mining.bounds import fits_from
+from motifdb.mining.explore import Pool
 from motifdb.mining.mined import Mined
 from motifdb.mining.question import Question, absolute
 from motifdb.mining.windows import locate
@@ -77,6 +78,7 @@ def mine_part(
     question: Question,
     time_limit_s: float | None,
     workers: int,
+    pool: Pool | None = None,
 ) -> Part:
     """Answer the question on one database of checked arrays; `times_s` is the segments' start and end, shape (2, n_segments)."""
     n_units = len(offsets) - 1 if question.support == "sequences" else len(np.unique(group_of))
@@ -92,18 +94,8 @@ def mine_part(
     )
     if question.significance and not coded.is_whole:
         raise UsageError("significance needs at most 255 kinds of symbols; leave out significance and top_k")
-    found = _search(coded, group_of, question, least, time_limit_s, workers)
-    complete_from, stopped_by = max(found.complete_from, least), found.stopped_by
-    rows = _filtered(found, question) if question.has_filter else np.arange(len(found))
-    fitting = fits_from(
-        np.bincount(_supports(found, question)[rows], weights=found.lengths[rows]),
-        min(_MOST_SPELLED, question.memory_limit or _MOST_SPELLED),
-    )
-    if fitting > complete_from:
-        complete_from, stopped_by = fitting, "memory_limit"
-        rows = rows[_supports(found, question)[rows] >= fitting]
-    part = _written_out(found, rows, coded, group_of, question)
-    part = replace(part, complete_from=complete_from, stopped_by=stopped_by)
+    found = _search(coded, group_of, question, least, time_limit_s, workers, pool)
+    part = _within_bounds(found, coded, group_of, question, least)
     if coded.positions is not None:
         part = _put_back(part, offsets)
     if times_s is not None:
@@ -118,6 +110,7 @@ def _search(
     least: int,
     time_limit_s: float | None,
     workers: int,
+    pool: Pool | None,
 ) -> Mined:
     """The set to answer from: that of the question, or, where a filter follows, one that is complete for it."""
     closed, max_length = question.closed, question.max_length
@@ -142,65 +135,78 @@ def _search(
         want_counts=question.has_counts and not question.has_filter,
         max_patterns=question.max_patterns,
         max_occurrences=question.max_occurrences,
-        **{
-            k: v
-            for k, v in {
-                "memory_limit_bytes": question.memory_limit,
-                "time_limit_s": time_limit_s,
-                "workers": workers,
-            }.items()
-            if k in _KNOWN
-        },  # CRUTCH
+        memory_limit_bytes=question.memory_limit,
+        time_limit_s=time_limit_s,
+        workers=workers,
+        pool=pool,
     )
 
 
-_KNOWN = __import__("inspect").signature(arrays.mine).parameters  # CRUTCH
+def _within_bounds(
+    found: Mined, coded: Coded, group_of: NDArray[np.int64], question: Question, least: int
+) -> Part:
+    """The patterns that the question keeps, written out, located, and not more of them than it allows.
 
-
-def _supports(found: Mined, question: Question) -> NDArray[np.int64]:
-    """Support in the unit of the question."""
-    return {
+    Where they are more, the threshold is raised and the filter asked anew: maximal is maximal at `complete_from`.
+    """
+    support = {
         "sequences": found.support_sequences,
         "recordings": found.support_groups,
         "occurrences": found.occurrences,
     }[question.support]
+    database = Sequences.of(coded.symbols, coded.offsets, group_of)
+    complete_from, stopped_by = max(found.complete_from, least), found.stopped_by
+    while True:
+        rows = np.flatnonzero(support >= complete_from)
+        if question.has_filter:
+            rows = _filtered(found, support, rows, question)
+        n_symbols = np.bincount(support[rows], weights=found.lengths[rows])
+        fitting = fits_from(n_symbols, min(_MOST_SPELLED, question.memory_limit or _MOST_SPELLED))
+        if fitting > complete_from:
+            complete_from, stopped_by = fitting, "memory_limit"
+            continue
+        part = _written_out(found, rows, coded, question)
+        if not question.has_filter:
+            break
+        # counting and listing were left until the filter had thinned out the patterns
+        if question.has_counts and question.max_gap != 0:
+            by_pattern, _ = locate(part.patterns, part.offsets, database, question.max_gap, None)
+            part = replace(part, counts=np.ascontiguousarray(by_pattern.T))
+        if not (question.occurrences or question.has_times):
+            break
+        n_occurrences = np.bincount(support[rows], weights=part.counts[2])
+        fitting = fits_from(n_occurrences, question.max_occurrences)
+        if fitting <= complete_from:
+            most = int(part.counts[2].sum())
+            _, lists = locate(part.patterns, part.offsets, database, question.max_gap, most)
+            part = replace(part, lists=lists)
+            break
+        complete_from, stopped_by = fitting, "max_occurrences"
+    return replace(part, complete_from=complete_from, stopped_by=stopped_by)
 
 
-def _filtered(found: Mined, question: Question) -> NDArray[np.int64]:
+def _filtered(
+    found: Mined, support: NDArray[np.int64], rows: NDArray[np.int64], question: Question
+) -> NDArray[np.int64]:
     if question.maximal:
-        kept = filters.maximal(found, question.max_gap)
+        kept = filters.maximal(found, question.max_gap, rows)
     else:
-        kept = filters.insertion_closed(found, _supports(found, question))
-    if question.max_length is not None:
-        kept &= found.lengths <= question.max_length
-    return np.flatnonzero(kept)
+        kept = filters.insertion_closed(found, support, rows)
+    return kept if question.max_length is None else kept[found.lengths[kept] <= question.max_length]
 
 
-def _written_out(
-    found: Mined, rows: NDArray[np.int64], coded: Coded, group_of: NDArray[np.int64], question: Question
-) -> Part:
-    """The patterns of `rows` with their counts and occurrences."""
+def _written_out(found: Mined, rows: NDArray[np.int64], coded: Coded, question: Question) -> Part:
+    """The patterns of `rows` with what is known of their counts and occurrences."""
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(found.lengths[rows])])
     patterns = contiguous.spell(found.text, found.starts[rows], offsets)
     counts = np.stack(
         [found.support_sequences, found.support_groups, found.occurrences, found.occurrences_nonoverlapping]
     )[:, rows]
-    lists: tuple[NDArray[np.int64], ...]
-    need_places = question.occurrences or question.has_times
-    if question.has_filter and (need_places or (question.has_counts and question.max_gap != 0)):
-        # counting and listing were left until now, when fewer patterns are left
-        database = Sequences.of(coded.symbols, coded.offsets, group_of)
-        most = question.max_occurrences if need_places else None
-        by_pattern, lists = locate(patterns, offsets, database, question.max_gap, most)
-        counts = np.ascontiguousarray(by_pattern.T)
-    else:
-        at, new_row = _occurrences_of(found.occurrence_pattern, rows, len(found))
-        lists = (
-            new_row, found.occurrence_sequence[at], found.occurrence_first[at], found.occurrence_last[at],
-        )  # fmt: skip
+    at, new_row = _occurrences_of(found.occurrence_pattern, rows, len(found))
+    lists = new_row, found.occurrence_sequence[at], found.occurrence_first[at], found.occurrence_last[at]
     n_distinct = found.n_distinct if coded.is_whole else None
     if n_distinct is not None and question.has_filter and question.max_length is not None:
-        n_distinct = arrays.mine(  # the search above admitted longer ones too
+        n_distinct = arrays.mine(  # the search admitted longer ones too
             coded.symbols,
             coded.offsets,
             min_support=max(1, len(coded.symbols)) + 1,

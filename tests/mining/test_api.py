@@ -310,6 +310,27 @@ def test_more_than_memory_is_cut_at_a_support() -> None:
     assert rows(part) == [p for p, n_ in zip(rows(whole), supports, strict=True) if n_ >= part.complete_from]
 
 
+@pytest.mark.parametrize("maximal", [False, True])
+@pytest.mark.parametrize("max_gap", [0, 1, None])
+@pytest.mark.parametrize("bound", ["max_patterns", "max_occurrences"])
+def test_a_bound_leaves_a_set_that_is_complete_from_a_support(
+    bound: str, max_gap: int | None, maximal: bool
+) -> None:
+    rng = np.random.default_rng(2)
+    sequences = flat([rng.integers(1, 4, 12).tolist() for _ in range(9)])
+    how: dict[str, Any] = {"max_gap": max_gap, "maximal": maximal, "occurrences": True}
+    limit = {"max_patterns": 12, "max_occurrences": 40}[bound]
+    part = motifdb.mine(*sequences, min_support=2, **how, **{bound: limit})
+    assert part.stopped_by == bound
+    assert part.complete_from > 2
+    # maximal ones too are those of a question with the higher threshold
+    whole = motifdb.mine(*sequences, min_support=part.complete_from, **how)
+    assert rows(part) == rows(whole)
+    assert part.occurrences == whole.occurrences
+    assert part.occurrences is not None
+    assert (part.occurrences.num_rows if bound == "max_occurrences" else len(part)) <= limit
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

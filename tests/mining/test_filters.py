@@ -124,7 +124,7 @@ def test_maximal_of_long_repeats_stays_linear() -> None:
     n = 20_000
     constant = motifdb.mine(np.ones(n, np.int8), [0, n], min_support=2, support="occurrences", maximal=True)
     assert constant.patterns.column("length").to_pylist() == [n - 1]
-    n = 100_000
+    n = 40_000
     found = motifdb.mine(trill(n), [0, n], min_support=2, support="occurrences", maximal=True)
     # both phases of the trill come twice, the one that starts first a symbol further
     assert found.patterns.column("length").to_pylist() == [n - 2]
