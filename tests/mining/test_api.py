@@ -320,7 +320,8 @@ def test_a_bound_leaves_a_set_that_is_complete_from_a_support(
     sequences = flat([rng.integers(1, 4, 12).tolist() for _ in range(9)])
     how: dict[str, Any] = {"max_gap": max_gap, "maximal": maximal, "occurrences": True}
     limit = {"max_patterns": 12, "max_occurrences": 40}[bound]
-    part = motifdb.mine(*sequences, min_support=2, **how, **{bound: limit})
+    bounded: dict[str, Any] = {bound: limit}
+    part = motifdb.mine(*sequences, min_support=2, **how, **bounded)
     assert part.stopped_by == bound
     assert part.complete_from > 2
     # maximal ones too are those of a question with the higher threshold
