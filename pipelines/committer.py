@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Analysis, analysis_rows
@@ -238,6 +239,7 @@ class Committer:
         """Everything that is known of recordings that no path holds any more."""
         if not gone:
             return
+        self._drop_wide(gone)
         for table, column in OF_RECORDING.items():
             self._stale.append((table, in_list(column, gone)))
         for recording_id in gone:
@@ -245,6 +247,40 @@ class Committer:
             self.known.references.pop(recording_id, None)
             for done in self.known.covered.values():
                 done.pop(recording_id, None)
+
+    def _drop_wide(self, gone: set[str]) -> None:
+        """What was mined over several recordings of which one goes: its counts are no longer those of its places."""
+        snapshot, here = self._writer.snapshot, in_list("recording_id", gone)
+        sounds = pc.unique(snapshot.table("occurrences", ["motif_id"], here).column(0))
+        columns = ["motif_id", "analysis_id", "scope_key"]
+        wide = snapshot.table("motifs", columns, "scope <> 'recording'") if len(sounds) else None
+        if wide is not None and wide.num_rows:
+            touched = wide.filter(pc.is_in(wide.column("motif_id"), sounds))
+            keys: dict[str, set[str]] = {}
+            for analysis, key in set(zip(*(touched.column(i).to_pylist() for i in (1, 2)), strict=True)):
+                keys.setdefault(analysis, set()).add(key)
+            for analysis, names in keys.items():
+                own = wide.filter(pc.equal(wide.column("analysis_id"), analysis))
+                own = own.filter(pc.is_in(own.column("scope_key"), pa.array(sorted(names), pa.string())))
+                self._stale.append(("occurrences", in_list("motif_id", own.column("motif_id").to_pylist())))
+                where = f"analysis_id = {quoted(analysis)} and {in_list('scope_key', names)}"
+                self._stale += [("motifs", where), ("coverage", where)]
+                for name in names:
+                    self.known.covered.get(analysis, {}).pop(name, None)
+        self._drop_counts(here)
+
+    def _drop_counts(self, here: str) -> None:
+        """Say no more that counts are whole where some of their rows go; a job that brings them up to date counts anew."""
+        snapshot = self._writer.snapshot
+        counted = pc.unique(snapshot.table("pattern_counts", ["analysis_id"], here).column(0)).to_pylist()
+        if not counted:
+            return
+        where = f"kind = 'counts' and {in_list('parent_id', counted)}"
+        counts = snapshot.table("analyses", ["analysis_id"], where).column(0).to_pylist()
+        if counts:
+            self._stale.append(("coverage", in_list("analysis_id", counts)))
+            for name in counts:
+                self.known.covered.pop(name, None)
 
 
 def _stamped(coverage: pa.Table, commit: int) -> pa.Table:
@@ -264,8 +300,6 @@ def _keyed_table(table: str, rows: list[dict[str, Any]]) -> pa.Table:
 
 def _without(rows: pa.Table, column: str | None, gone: set[str]) -> pa.Table:
     """Rows but those of recordings that went before they were ever committed."""
-    import pyarrow.compute as pc
-
     if column is None or not gone:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows.column(column), pa.array(sorted(gone), pa.string()))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
@@ -53,6 +54,33 @@ class InlineEngine:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+
+class ThreadEngine:
+    """Units in threads of this process, for work that is mostly kernels, which let go of Python's lock."""
+
+    name = "inline"
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
+        pending: deque[tuple[Unit, Future[UnitResult]]] = deque()
+        for unit in units:
+            pending.append((unit, self._threads.submit(run_unit, unit)))
+            if len(pending) > self.workers:
+                first, result = pending.popleft()
+                yield first, result.result()
+        while pending:
+            first, result = pending.popleft()
+            yield first, result.result()
+
+    def __enter__(self) -> ThreadEngine:
+        self._threads = ThreadPoolExecutor(self.workers, "motifdb-unit")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
 
 
 class RayEngine:
@@ -140,6 +168,11 @@ def check_engine(name: str, *, workers: int | None, address: str | None) -> None
         raise UsageError("--engine inline runs in this process; leave out --ray-address, or use --engine ray")
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def choose_engine(
     name: str, *, workers: int | None, address: str | None, expected_work_s: float
 ) -> InlineEngine | RayEngine:
@@ -153,8 +186,7 @@ def choose_engine(
     expected_work_s : estimate of the whole job on one core
     """
     check_engine(name, workers=workers, address=address)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    n = cores if workers is None else workers
+    n = usable_cores() if workers is None else workers
     if name == "auto":
         gain_s = expected_work_s * (1 - 1 / n)
         name = "ray" if address is not None or gain_s > RAY_START_S else "inline"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -23,11 +23,11 @@ from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.pipelines import analyses as an
 from motifdb.pipelines.committer import Committer, in_list, quoted
 from motifdb.pipelines.counts import refresh_counts
-from motifdb.pipelines.engine import Engine, check_engine, choose_engine
+from motifdb.pipelines.engine import Engine, InlineEngine, RayEngine, ThreadEngine, check_engine, usable_cores
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.motif_rows import NO_LIMITS, Limits
 from motifdb.pipelines.stages import coverage_row, rows_of_recordings
-from motifdb.pipelines.work import Chain, Item, Unit
+from motifdb.pipelines.work import Chain, Item, Unit, UnitResult
 from motifdb.query.scopes import Partition, label_values, partition
 from motifdb.schemas import CONTOURS, COVERAGE
 
@@ -145,8 +145,6 @@ class _Job:
         self.known = Known.of(writer.snapshot)
         self.committer = Committer(writer, self.known)
         self.report = MineReport()
-        self.stack = ExitStack()
-        self._engine: Engine | None = None
 
     def run(self) -> None:
         stored = an.stored_contours(self.writer.snapshot.table("analyses"), self.known.covered)
@@ -156,11 +154,10 @@ class _Job:
         if not any(scope.recordings for _, scope in parts):
             raise self._nobody(labels)
         planned = [self._plan(contours, scope) for contours, scope in parts if scope.recordings]
-        with self.stack:
-            for contours, mined in planned:
-                self.report.mined.append(mined)
-                if mined.stale is None:
-                    self._mine(contours, mined)
+        for contours, mined in planned:
+            self.report.mined.append(mined)
+            if mined.stale is None:
+                self._mine(contours, mined)
 
     # -- what is to be done -------------------------------------------------------------------------------
 
@@ -240,36 +237,50 @@ class _Job:
         return {row["scope_key"]: (row["complete_from"], reason) for row in rows}
 
     def _work(self, chain: Chain, mined: MinedAnalysis, missing: list[str], again: set[str]) -> None:
-        wide = self.options.config.is_wide
-        units = self._units_by_key(chain, mined.scope, missing) if wide else self._units(chain, missing)
-        for unit, result in self._start(len(missing)).map(units):
-            for item in unit.items:
-                if item.recording_id in again:
-                    self._forget(mined.analysis.id, item.recording_id)
-                failure = result.outcomes.get(item.recording_id)
-                if failure is not None:
-                    mined.failed[item.recording_id] = failure.reason
-                    row = coverage_row(mined.analysis.id, item.recording_id)
-                    row |= {"state": "failed", "input_hash": mined.scope.input_hash(item.recording_id)}
-                    result.add("coverage", COVERAGE.table([row]))
-            self.committer.result(result)
-            mined.n_mined += len(unit.items)
-            self.progress.done(mined.n_mined, 0, 0.0)
-            if self.committer.is_due():
-                self.committer.flush(f"motifs by {mined.scope.scope}")
+        with ExitStack() as stack:
+            engine, limits = self._start(stack, len(missing))
+            wide = self.options.config.is_wide
+            units = self._units_by_key(chain, mined.scope, missing) if wide else self._units(chain, missing)
+            for unit, result in engine.map(replace(unit, limits=limits) for unit in units):
+                self._take(unit, result, mined, again)
+                self.progress.done(mined.n_mined, 0, 0.0)
+                if self.committer.is_due():
+                    self.committer.flush(f"motifs by {mined.scope.scope}")
 
-    def _start(self, n_keys: int) -> Engine:
-        """The engine: this process, whose threads share each search, unless Ray was asked for."""
-        if self._engine is None:
-            options = self.options
-            name = "inline" if options.engine == "auto" and options.ray_address is None else options.engine
-            chosen = choose_engine(
-                name, workers=options.workers, address=options.ray_address, expected_work_s=0.0
-            )
-            self.stack.enter_context(chosen)
-            self._engine = chosen
-            self.report.engine, self.report.workers = chosen.name, chosen.workers
-        return self._engine
+    def _start(self, stack: ExitStack, n_keys: int) -> tuple[Engine, Limits]:
+        """Workers: each on a key of its own where there are many keys, otherwise all in one search after the other."""
+        options = self.options
+        n = usable_cores() if options.workers is None else options.workers
+        on_ray = options.engine == "ray" or options.ray_address is not None
+        limits = replace(options.limits, workers=n)
+        engine: Engine = InlineEngine()
+        if on_ray and n_keys >= 2 * n:
+            engine, limits = RayEngine(n, options.ray_address), replace(limits, workers=1)
+        elif on_ray:
+            from motifdb.pipelines.ray_cluster import ray_cluster
+            from motifdb.pipelines.ray_pool import RayPool
+
+            n = stack.enter_context(ray_cluster(n, options.ray_address))
+            limits = replace(limits, pool=RayPool(n))
+        elif n > 1 and n_keys >= 2 * n:
+            engine, limits = ThreadEngine(n), replace(limits, workers=1)
+        stack.enter_context(engine)
+        self.report.engine, self.report.workers = "ray" if on_ray else engine.name, max(n, engine.workers)
+        return engine, limits
+
+    def _take(self, unit: Unit, result: UnitResult, mined: MinedAnalysis, again: set[str]) -> None:
+        """Hand a unit's rows to the committer, with a word in `coverage` about keys that could not be mined."""
+        for item in unit.items:
+            key = item.recording_id
+            if key in again:
+                self._forget(mined.analysis.id, key)
+            failure = result.outcomes.get(key)
+            if failure is not None:
+                mined.failed[key] = failure.reason
+                row = coverage_row(mined.analysis.id, key) | {"state": "failed"}
+                result.add("coverage", COVERAGE.table([row | {"input_hash": mined.scope.input_hash(key)}]))
+        self.committer.result(result)
+        mined.n_mined += len(unit.items)
 
     def _forget(self, analysis_id: str, key: str) -> None:
         """Drop what an earlier run stored of a key, in the commit that stores it anew."""
@@ -290,11 +301,11 @@ class _Job:
             waiting.discard(recording_id)
             items.append(Item(recording_id, chain, contours=rows, size_bytes=rows.nbytes))
             if len(items) >= UNIT_ITEMS or sum(i.size_bytes for i in items) >= UNIT_BYTES:
-                yield Unit(tuple(items), "motifs", self.options.limits)
+                yield Unit(tuple(items), "motifs")
                 items = []
         items += [Item(r, chain, contours=CONTOURS.empty()) for r in sorted(waiting)]
         if items:
-            yield Unit(tuple(items), "motifs", self.options.limits)
+            yield Unit(tuple(items), "motifs")
 
     def _units_by_key(self, chain: Chain, scope: Partition, missing: list[str]) -> Iterator[Unit]:
         """One unit a key; a scan gathers as many keys as memory may hold."""
@@ -318,7 +329,7 @@ class _Job:
             item = Item(
                 key, chain, contours=contours, size_bytes=contours.nbytes, input_hash=scope.input_hash(key)
             )
-            yield Unit((item,), "motifs", self.options.limits)
+            yield Unit((item,), "motifs")
 
     def _rows_of(self, chain: Chain, recordings: set[str]) -> Iterator[tuple[str, pa.Table]]:
         batches = self.writer.snapshot.batches("contours", None, f"analysis_id = '{chain.contour_id}'", 1024)
@@ -332,9 +343,7 @@ class _Job:
         return dict(zip(rows.column(0).to_pylist(), rows.column(1).to_pylist(), strict=True))
 
 
-def make_limits(
-    max_patterns: int | None, memory: str | None, time_s: float | None, workers: int | None
-) -> Limits:
+def make_limits(max_patterns: int | None, memory: str | None, time_s: float | None) -> Limits:
     """Bounds of one scope key from what was said on a command line; memory as ``2GB``, ``500MB``, ``1GiB``.
 
     Raises
@@ -348,7 +357,6 @@ def make_limits(
         "max_patterns": max_patterns,
         "time_s": time_s,
         "memory_bytes": parse_bytes(memory),
-        "workers": workers,
     }
     return Limits(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 

@@ -18,6 +18,7 @@ from motifdb.schemas import MOTIFS, OCCURRENCES
 
 if TYPE_CHECKING:
     from motifdb.kernels.significance import Significance
+    from motifdb.mining.explore import Pool
     from motifdb.mining.mined import Mined
 
 MOST_PATTERNS = 5_000_000
@@ -34,6 +35,7 @@ class Limits:
     max_patterns, max_occurrences : patterns, and places where they sound
     memory_bytes, time_s : of the search; None is no bound
     workers : threads
+    pool : where to search with gaps instead, such as a cluster; it stays in the driver's process
     """
 
     max_patterns: int = MOST_PATTERNS
@@ -41,6 +43,7 @@ class Limits:
     memory_bytes: int | None = None
     time_s: float | None = None
     workers: int = 1
+    pool: Pool | None = None
 
 
 NO_LIMITS = Limits()
@@ -135,10 +138,24 @@ def mine_scope(
     Raises
     ------
     InputError
-        ``too-repetitive`` where there are more patterns or places than the limits allow.
+        ``too-repetitive`` where not even the tables of the search fit into the limit of memory. Other limits leave out
+        what has least support, and ``complete_from`` in what `coverage` says tells where.
     """
     least = config.least_support(len(phrases), len(phrases.recordings))
     found = _mined(phrases, config, least, limits)
+    return rows_of(found, phrases, scope_key, config, vocabulary, analysis_id, limits.workers)
+
+
+def rows_of(
+    found: Mined,
+    phrases: PhraseColumns,
+    scope_key: str,
+    config: MiningConfig,
+    vocabulary: str,
+    analysis_id: str,
+    n_threads: int = 1,
+) -> tuple[pa.Table, pa.Table, dict[str, object]]:
+    """As `mine_scope`, of patterns that were found in another way, each with at least one occurrence listed."""
     places = Places.of(found, phrases)
     durations_s = _durations(places, found.occurrences)
     longest_s = np.inf if config.max_duration_s is None else config.max_duration_s
@@ -149,7 +166,7 @@ def mine_scope(
         [motif_id(analysis_id, config.scope, scope_key, p) for p in pattern_ids], pa.string()
     )
     ids = (motif_ids, pattern_ids, analysis_id, scope_key)
-    motifs, null_order = _motif_rows(phrases, config, found, kept, each, durations_s, ids, limits.workers)
+    motifs, null_order = _motif_rows(phrases, config, found, kept, each, durations_s, ids, n_threads)
     occurrences = _occurrence_rows(phrases, places, kept, motif_ids)
     said: dict[str, object] = {
         "n_tested": found.n_distinct,
@@ -178,10 +195,13 @@ def _mined(phrases: PhraseColumns, config: MiningConfig, least: int, limits: Lim
             max_length=config.max_length,
             max_patterns=limits.max_patterns,
             max_occurrences=limits.max_occurrences,
+            memory_limit_bytes=limits.memory_bytes,
+            time_limit_s=limits.time_s,
+            workers=limits.workers,
+            pool=limits.pool,
         )
-    except UsageError as error:  # the options were checked before any work; what is left is a bound
-        reason = f"it repeats itself too much to list its motifs ({str(error).split(';')[0]}); set mining.max_length"
-        raise InputError("too-repetitive", reason, "motifs") from None
+    except UsageError as error:  # the options were checked before any work; what is left is a bound of memory
+        raise InputError("too-repetitive", f"its motifs cannot be searched for: {error}", "motifs") from None
 
 
 def _tested(

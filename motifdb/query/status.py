@@ -169,13 +169,18 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
         """
     ).to_pylist()
     for row in rows:
-        frozen, mining = row.pop("inputs_hash"), _mining(row["kind"], row.pop("parameters"))
+        frozen, parameters = row.pop("inputs_hash"), row.pop("parameters")
+        mining = _mining(row["kind"], parameters)
+        is_dictionary = mining is not None and "dictionary" in json.loads(parameters)
         stale = None
-        if mining is not None and mining.is_wide:
+        if mining is not None and mining.is_wide and not is_dictionary:
             found = current_partition(snapshot, row["parent_id"], mining)
             row["n_waiting"] = len(found.recordings) - row["n_recordings"]
             if found.inputs_hash != frozen:
-                row["n_waiting"], stale = 0, _stale(len(found.inputs), row["n_inputs"] or 0, "mine")
+                row["n_waiting"], stale = (
+                    0,
+                    _stale(len(found.inputs), row["n_inputs"] or 0, "mine --refresh makes a successor"),
+                )
             row["scope"] = mining.scope
         elif frozen is not None:
             keys = session.table(
@@ -183,7 +188,13 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
                 [row["parent_id"]],
             ).column(0)
             if set_hash(keys.to_pylist()) != frozen:
-                stale = _stale(len(keys), row["n_inputs"] or 0, "ingest")
+                stale = _stale(
+                    len(keys),
+                    row["n_inputs"] or 0,
+                    "run dictionary again" if is_dictionary else "ingest --refresh makes a successor",
+                )
+            if mining is not None and is_dictionary:
+                row["n_waiting"], row["scope"] = 0, mining.scope
         yield AnalysisStatus(**row, stale=stale)
 
 
@@ -197,12 +208,12 @@ def _mining(kind: str, parameters: str) -> MiningConfig | None:
         return None
 
 
-def _stale(n_there: int, n_inputs: int, command: str) -> str:
+def _stale(n_there: int, n_inputs: int, what_next: str) -> str:
     """Say how the inputs that are there differ from the frozen list, of which hash and length are known."""
     n_newer = n_there - n_inputs
     if n_newer > 0:
-        return f"stale: {n_newer:,} recording{'s' if n_newer > 1 else ''} newer; {command} --refresh makes a successor"
-    return f"stale: its {n_inputs:,} recordings have changed; {command} --refresh makes a successor"
+        return f"stale: {n_newer:,} recording{'s' if n_newer > 1 else ''} newer; {what_next}"
+    return f"stale: its {n_inputs:,} recordings have changed; {what_next}"
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from motifdb.config import ContourConfig, MiningConfig, part_from_parameters
 from motifdb.errors import UsageError
+from motifdb.ids import set_hash
 from motifdb.query.scopes import Partition, current_partition
 from motifdb.query.sql import Session
 
@@ -88,6 +89,17 @@ class Analysis:
         """Its parameters as a mining configuration; None where they are none."""
         return _config(MiningConfig, self.parameters) if self.kind == "mining" else None
 
+    @property
+    def is_dictionary(self) -> bool:
+        """Whether it is a union of other motifs, found again: of a label's scope, but not mined in it."""
+        return "dictionary" in self.parameters
+
+    @property
+    def lists_every_place(self) -> bool:
+        """Whether occurrences are all there are; a dictionary may take the first of a phrase, or long ones, only."""
+        said = self.parameters.get("dictionary")
+        return not isinstance(said, dict) or (said.get("matches") == "all" and not said.get("min_clip_s"))
+
 
 def _config(cls: Any, parameters: dict[str, Any]) -> Any:
     try:
@@ -141,7 +153,10 @@ class Context:
         return self.analyses
 
     def wide_scopes(self) -> dict[str, Partition | None]:
-        """By mining analysis over several recordings: who is where; None for one whose inputs have changed since."""
+        """By mining analysis over several recordings: who is where; None where that is not known.
+
+        It is not for one whose inputs have changed since, nor for dictionaries, which keep no list of members.
+        """
         if self.scopes is None:
             self.scopes = {}
             frozen = self.snapshot.table("analyses", ["analysis_id", "inputs_hash"])
@@ -149,9 +164,17 @@ class Context:
             for analysis in self.load_analyses().values():
                 if analysis.mining is not None and analysis.mining.is_wide:
                     found = current_partition(self.snapshot, analysis.parent_id or "", analysis.mining)
-                    is_same = found.inputs_hash == hashes[analysis.analysis_id]
+                    is_same = not analysis.is_dictionary and found.inputs_hash == hashes[analysis.analysis_id]
                     self.scopes[analysis.analysis_id] = found if is_same else None
         return self.scopes
+
+    def counted_by_dictionary(self, analysis_id: str) -> set[str]:
+        """The recordings that a dictionary's patterns are counted in: all with contours, unless these have changed."""
+        row = self.session.table(
+            "select parent_id, inputs_hash from analyses where analysis_id = ?", [analysis_id]
+        ).to_pylist()[0]
+        there = set(self.n_phrases(row["parent_id"]))
+        return there if set_hash(there) == row["inputs_hash"] else set()
 
     def n_phrases(self, contour_id: str) -> dict[str, int]:
         """Phrases of every recording in an analysis of contours."""

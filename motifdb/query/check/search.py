@@ -75,7 +75,10 @@ class Search:
             "select c.analysis_id, c.scope_key from coverage c join analyses a using (analysis_id) where a.kind = 'mining'"
         ):
             scope = wide.get(row["analysis_id"])
-            if scope is not None:
+            analysis = self._context.load_analyses().get(row["analysis_id"])
+            if analysis is not None and analysis.is_dictionary:
+                mined[row["analysis_id"]] |= self._context.counted_by_dictionary(row["analysis_id"])
+            elif scope is not None:
                 mined[row["analysis_id"]] |= scope.inputs
             elif row["analysis_id"] not in wide:
                 mined[row["analysis_id"]].add(row["scope_key"])
@@ -104,9 +107,9 @@ class Search:
                 names = sorted(here & self._kept[analysis_id].keys())
             found = self._found(recording, analysis_id, analysis.parent_id, config.max_gap, names)
             yield from self._motifs(own, found)
-            yield from self._wide(
-                recording.recording_id, analysis_id, placed.get(analysis_id, []), found, searches_all
-            )
+            if analysis.lists_every_place:
+                here_wide = placed.get(analysis_id, [])
+                yield from self._wide(recording.recording_id, analysis_id, here_wide, found, searches_all)
             is_fresh = is_member and analysis_id in self._stamps
             yield from self._rows(recording.recording_id, analysis_id, rows, found, searches_all, is_fresh)
 

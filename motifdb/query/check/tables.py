@@ -182,7 +182,8 @@ def _analyses(context: Context) -> Iterator[Violation]:
         if wanted is not None and parent is not None and parent.kind != wanted:
             text = f"a {analysis.kind} analysis needs a {wanted} analysis as parent, not a {parent.kind} analysis"
             yield Violation("analyses", "reference", name, text)
-        if analysis.mining is not None and analysis.parameters.get("inputs_hash") != row["inputs_hash"]:
+        is_frozen = analysis.mining is not None and not analysis.is_dictionary
+        if is_frozen and analysis.parameters.get("inputs_hash") != row["inputs_hash"]:
             yield Violation(
                 "analyses",
                 "value",
