@@ -96,6 +96,7 @@ def prepare(text: NDArray[np.uint8], unit_at: NDArray[np.int32], max_gap: int, l
         )
     )
     none = np.empty(0, np.uint8)
+    none.setflags(write=False)  # as tasks come, so that one compiled form serves both
     for depth in range(1, _MAX_KNOWN + 1):
         state, (depths, symbols, _), _ = explore(
             database,
@@ -218,18 +219,18 @@ def _count(database, reach, candidates, windows, ends, at, joined, last_unit, n_
         u = database.unit_at[e]
         p = max(to_come, e + 1)
         while p <= e + reach and text[p] != 0:
-            c = text[p]
-            if last_unit[c] != u:
-                last_unit[c] = u
-                n_units[c] += 1
+            x = text[p]
+            if last_unit[x] != u:
+                last_unit[x] = u
+                n_units[x] += 1
             p += 1
         to_come = p
     if begin < 0:
-        for p in range(text.size):
-            c = text[p]
-            if c != 0 and last_unit[c] != database.unit_at[p]:
-                last_unit[c] = database.unit_at[p]
-                n_units[c] += 1
+        for i in range(text.size):
+            x = text[i]
+            if x != 0 and last_unit[x] != database.unit_at[i]:
+                last_unit[x] = database.unit_at[i]
+                n_units[x] += 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -22,6 +22,7 @@ from tests.reference.oracle import agreed, database, flat
 
 Found = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]
 NONE = np.empty(0, np.uint8)
+NONE.setflags(write=False)
 
 
 def arrange(
@@ -41,6 +42,7 @@ def search(
 ) -> Found:
     """All parts of a search whose tasks pause after `budget`, in order."""
     every = np.arange(1, int(arranged.text.max(initial=0)) + 1, dtype=np.uint8)
+    every.setflags(write=False)
     parts = []
     tasks = [(NONE, every)]
     while tasks:
@@ -61,7 +63,10 @@ def search(
         assert path[: len(prefix)].tolist() == prefix.tolist()
         for k in range(len(at) - 1):
             if at[k] < at[k + 1]:
-                tasks.append((path[: len(prefix) + k].copy(), left[at[k] : at[k + 1]].copy()))
+                task = (path[: len(prefix) + k].copy(), left[at[k] : at[k + 1]].copy())
+                for array in task:  # as the tasks of a cluster come
+                    array.setflags(write=False)
+                tasks.append(task)
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
 
@@ -199,7 +204,9 @@ def test_patterns_beyond_64_symbols() -> None:
 def test_support_that_rises_and_stop() -> None:
     sequences = [[1, 2, 1, 3], [1, 2, 3], [2, 1], [1, 2]]
     arranged, _ = arrange(Sequences.of(*flat(sequences)), max_gap=1, least=1)
-    arguments = (arranged, 1, NO_LIMIT, NONE, np.array([1, 2, 3], np.uint8))
+    every = np.array([1, 2, 3], np.uint8)
+    every.setflags(write=False)
+    arguments = (arranged, 1, NO_LIMIT, NONE, every)
     no_stop = np.zeros(1, np.uint8)
     state, part, _ = gapped.explore(*arguments, np.array([3], np.int64), 2**62, no_stop)
     assert (state, part[0].tolist(), part[1].tolist(), part[2].tolist()) == (
