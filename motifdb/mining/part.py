@@ -100,7 +100,7 @@ def mine_part(
         part = _put_back(part, offsets)
     if times_s is not None:
         part = _timed(part, offsets, times_s, question)
-    return _judged(part, question) if question.significance else part
+    return _judged(part, group_of, question, workers) if question.significance else part
 
 
 def _search(
@@ -252,27 +252,30 @@ def _timed(part: Part, offsets: NDArray[np.int64], times_s: NDArray[np.float64],
     return part.narrowed(np.flatnonzero((shortest <= median_s) & (median_s <= longest)))
 
 
-def _judged(part: Part, question: Question) -> Part:
+def _judged(part: Part, group_of: NDArray[np.int64], question: Question, workers: int) -> Part:
     """What the null model of these sequences says; the most surprising patterns only, where so asked."""
     from motifdb.kernels.significance import assess
 
-    n = part.counts.shape[1]
-    if n == 0:
+    if part.counts.shape[1] == 0:
         return replace(part, tested=np.empty((3, 0)))
+    n_sequences, n_recordings, n_occurrences, _ = np.ascontiguousarray(part.counts)
     tested = assess(
         part.coded.symbols,
         part.coded.offsets,
         part.patterns,
         part.offsets,
-        np.ascontiguousarray(part.counts[2]),
-        np.ascontiguousarray(part.counts[0]),
+        n_occurrences,
+        n_sequences,
+        groups=group_of,
+        support_recordings=n_recordings,
         max_gap=question.max_gap,
-        support="occurrences" if question.support == "occurrences" else "sequences",
-        n_tested=n if part.n_distinct is None else part.n_distinct,
+        support=question.support,
+        n_tested=part.n_distinct,
+        min_length=question.min_length,
+        max_length=question.max_length,
+        n_threads=workers,
     )
-    # with a gap nobody has counted every pattern that occurs, and q over the frequent ones alone would be false
-    q_value = tested.q_value if part.n_distinct is not None else np.full(n, np.nan)
-    part = replace(part, tested=np.stack([tested.surprise_bits, tested.log10_p, q_value]))
+    part = replace(part, tested=np.stack([tested.surprise_bits, tested.log10_p, tested.q_value]))
     if question.top_k is None:
         return part
     return part.narrowed(filters.most_surprising(tested.surprise_bits, question.top_k))

@@ -62,10 +62,6 @@ class Question:
             )
         if shortest is not None and longest is not None and longest < shortest:
             raise UsageError(f"max_duration_s must be at least min_duration_s = {shortest}, got {longest}")
-        if self.significance and self.support == "recordings":
-            raise UsageError(
-                "significance is judged from occurrences or sequences; leave out significance and top_k, or support='recordings'"
-            )
 
     @property
     def has_filter(self) -> bool:

@@ -31,7 +31,7 @@ class MiningResult:
     occurrences : one row per occurrence, sorted by (pattern, sequence, start): pattern (int64, row of `patterns`), sequence
         (int64), start, end (int32, first and last symbol inside the sequence, both inclusive) and, where segment times were
         given, start_s, end_s (double, seconds). None unless asked for
-    n_distinct : patterns of admissible length that occur at least once, frequent or not: the m of q; with ``per_group``
+    n_distinct : patterns of admissible length that occur at least once, frequent or not: the m of q at max_gap 0; with ``per_group``
         the sum over recordings. Known at max_gap 0 and up to 255 kinds of symbols, else None
     complete_from : every pattern of the question with at least this support is here, and none with less. It
         is the threshold itself unless a bound was reached (with ``per_group``, the highest of all recordings)

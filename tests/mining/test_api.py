@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -246,12 +246,31 @@ def test_the_most_surprising_of_each_recording() -> None:
     assert len(expected) == 10
 
 
-def test_with_a_gap_there_is_a_surprise_and_no_q() -> None:
-    found = motifdb.mine(
-        *flat([[1, 2, 3, 1], [1, 3, 2], [2, 1, 3]]), min_support=2, max_gap=1, significance=True
+@pytest.mark.parametrize(("max_gap", "support"), [(0, "recordings"), (1, "recordings"), (None, "sequences")])
+def test_significance_is_that_of_the_counts(
+    max_gap: int | None, support: Literal["sequences", "recordings"]
+) -> None:
+    sequences = [[1, 2, 3, 1], [1, 3, 2], [2, 1, 3], [3, 1, 2, 1], []]
+    groups = np.array([4, 4, 5, 6, 6])
+    how: dict[str, Any] = {"max_gap": max_gap, "min_support": 2, "support": support, "min_length": 2}
+    found = motifdb.mine(*flat(sequences), groups, significance=True, max_length=3, **how)
+    every, n_distinct = ref_mine(sequences, groups.tolist(), closed=support, max_length=3, **how)
+    tested = assess(
+        *flat(sequences),
+        *flat([list(p) for p in every]),
+        np.array([c.occurrences for c in every.values()]),
+        np.array([c.sequences for c in every.values()]),
+        groups=groups,
+        support_recordings=np.array([c.groups for c in every.values()]),
+        max_gap=max_gap,
+        support=support,
+        n_tested=n_distinct if max_gap == 0 else None,
+        min_length=2,
+        max_length=3,
     )
-    assert found.patterns.column("q_value").null_count == len(found) > 0
-    assert found.patterns.column("surprise_bits").null_count == 0
+    assert len(found) > 0
+    for name in ("surprise_bits", "log10_p", "q_value"):
+        assert found.patterns.column(name).to_pylist() == getattr(tested, name).tolist()
 
 
 def test_columns_are_those_that_were_asked_for() -> None:
@@ -371,7 +390,6 @@ def test_a_bound_leaves_a_set_that_is_complete_from_a_support(
         ({"memory_limit": 0}, "memory_limit must be"),
         ({"top_k": 0}, "top_k must be a whole number of 1"),
         ({"workers": 0}, "workers must be"),
-        ({"support": "recordings", "significance": True}, "significance is judged from"),
         ({"support": "recordings", "per_group": True}, "each recording on its own"),
     ],
 )
