@@ -339,8 +339,7 @@ def test_a_bound_leaves_a_set_that_is_complete_from_a_support(
     sequences = flat([rng.integers(1, 4, 12).tolist() for _ in range(9)])
     how: dict[str, Any] = {"max_gap": max_gap, "maximal": maximal, "occurrences": True}
     limit = {"max_patterns": 12, "max_occurrences": 40}[bound]
-    bounded: dict[str, Any] = {bound: limit}
-    part = motifdb.mine(*sequences, min_support=2, **how, **bounded)
+    part = motifdb.mine(*sequences, min_support=2, **(how | {bound: limit}))
     assert part.stopped_by == bound
     assert part.complete_from > 2
     # maximal ones too are those of a question with the higher threshold

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import motifdb
+from motifdb.cli import app
 from motifdb.errors import UsageError
 from motifdb.mining import spmf
 from tests.corpora import needs_reference, reference_root
@@ -150,6 +152,26 @@ def test_the_example_of_the_paper(tmp_path: Path, capsysbinary: pytest.CaptureFi
         tmp_path / "in.txt", None, min_support="2", max_gap="0", min_length=3, support="occurrences"
     )
     assert capsysbinary.readouterr().out.decode() == "1 2 3 #SUP: 3 #OCC: 3\n"
+
+
+def test_the_command(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text(EXAMPLE)
+    command = ["mine", "--spmf", str(tmp_path / "in.txt"), "--min-support", "50%", "--max-gap", "1"]
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 0
+    assert "7 patterns of support 2 or more in 4 sequences" in shown.stderr
+    expected = [
+        "1 2 2 #SUP: 2",
+        "1 2 3 #SUP: 4",
+        "1 3 #SUP: 3",
+        "3 1 #SUP: 3",
+        "3 1 2 3 #SUP: 2",
+        "3 1 3 #SUP: 2",
+        "3 2 #SUP: 2",
+    ]
+    assert shown.stdout.splitlines() == expected
+    CliRunner().invoke(app, [*command, "-o", str(tmp_path / "out.txt")])
+    assert (tmp_path / "out.txt").read_text().splitlines() == expected
 
 
 def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:
