@@ -16,6 +16,7 @@ import pytest
 
 from motifdb.catalog.store import open_writer
 from motifdb.cli import app, main
+from motifdb.schemas import FORMAT_VERSION
 from tests.pipelines.killing import command
 from tests.pipelines.small import make_f0_corpus, prints, rows
 
@@ -160,7 +161,7 @@ def test_care(place: Path, run, tmp_path: Path) -> None:  # type: ignore[no-unty
     assert "commit" in run("log", *db).out
     assert "merged, as commit" in run("compact", *db).out
     assert "freed" in run("gc", "--keep-last", "1", *db).out
-    assert run("migrate", *db).out.endswith("format 2\n")
+    assert run("migrate", *db).out.endswith(f"format {FORMAT_VERSION}\n")
     assert run("check", "--fingerprint", *db).out == before
     assert run("check", *db).code == 0
     moved = tmp_path / "moved"
