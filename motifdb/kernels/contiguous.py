@@ -110,10 +110,11 @@ def may_overlap(text, order, found, begin, end):  # type: ignore[no-untyped-def]
         n_looks = 0
         for shift in range(1, length):
             d = 0
-            while d < length - shift and text[p + d] == text[p + shift + d]:
+            while d < length - shift and n_looks < _MAX_LOOKS and text[p + d] == text[p + shift + d]:
                 d += 1
-            n_looks += d + 1
-            if d == length - shift or n_looks > _MAX_LOOKS:
+                n_looks += 1
+            n_looks += 1
+            if d == length - shift or n_looks >= _MAX_LOOKS:
                 answer[k - begin] = True
                 break
     return answer
@@ -196,13 +197,21 @@ def count_apart_by_jumping(found, shorter, order):  # type: ignore[no-untyped-de
             place[where[j]] = j
         k = start
         while True:
-            p = np.int64(0)
-            while True:
-                j = _find(link, np.searchsorted(where, p))
-                if j == n:
-                    break
+            j = _find(link, 0)
+            while j < n:
                 apart[k] += 1
-                p = where[j] + found[k, 2]
+                p = where[j] + np.int64(found[k, 2])
+                a = j + 1
+                b = min(n, j + np.int64(found[k, 2]))  # places are whole numbers: not behind this one
+                if b < n and where[b] == p:
+                    a = b
+                while a < b:
+                    mid = (a + b) >> 1
+                    if where[mid] < p:
+                        a = mid + 1
+                    else:
+                        b = mid
+                j = _find(link, a)
             h = heavy[k]
             if h < 0:
                 break

@@ -126,7 +126,10 @@ def mine(
     wanted = Wanted(unit, min_support, closure, min_length, longest, max_patterns)
     if max_gap == 0:
         most = max_occurrences if want_occurrences else None
-        return mine_contiguous(database, wanted, most, memory_limit_bytes=memory_limit_bytes)
+        n_threads = pool.n_workers if isinstance(pool, Threads) else 1
+        return mine_contiguous(
+            database, wanted, most, memory_limit_bytes=memory_limit_bytes, n_threads=n_threads
+        )
     return mine_gapped(
         database,
         max_gap,
