@@ -593,6 +593,87 @@ def selftest(
             typer.echo(f"-> {output}", err=not is_text)
 
 
+@app.command(rich_help_panel="Make motifs")
+def stability(
+    analysis: Annotated[
+        str | None,
+        typer.Option(
+            help="Mining analysis of single recordings, by name or beginning of its id; default: the only one.",
+            show_default=False,
+        ),
+    ] = None,
+    scope_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope-key",
+            help="Only this recording: its path or the beginning of its recording_id; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    reruns: Annotated[
+        str,
+        typer.Option(help="all, or some of coarser,finer,tracker,shift,noise with commas between."),
+    ] = "all",
+    tracker: Annotated[
+        str | None,
+        typer.Option(
+            help="The second tracker, or a stored pitch analysis; default: a stored one, else one that is installed.",
+            show_default=False,
+        ),
+    ] = None,
+    noise: Annotated[float, typer.Option(help="Standard deviation of the noise, in cents.")] = 5.0,
+    seed: Annotated[int, typer.Option(help="Another seed draws other noise.")] = 0,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Measure recordings anew of which a rerun could not be made."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.", show_default=False),
+    ] = None,
+    db: Db = None,
+    format_: OutFormat = Format.table,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")] = False,
+) -> None:
+    """Rerun mining with small changes and store the share of reruns that find each motif again.
+
+    Reruns: the quantiser a tenth coarser and finer, another tracker, a grid half a frame later, noise on the pitch. The
+    share goes into motifs.stability. A stopped run goes on where it was.
+
+    Examples:
+
+    \b
+        motifdb stability -o stability.png
+        motifdb stability --reruns coarser,finer,noise --noise 10
+        motifdb sql "select contour, stability, q_value from motifs order by stability desc limit 10"
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.catalog.store import open_writer
+    from motifdb.pipelines.progress import Lines, Quiet
+    from motifdb.pipelines.stability import RERUNS, Options, draw, measure_stability, notes, table
+
+    chosen = RERUNS if reruns == "all" else tuple(r.strip() for r in reruns.split(",") if r.strip())
+    options = Options(analysis, tuple(scope_key or ()), chosen, tracker, seed, noise, retry_failed)
+    options.check()
+    try:
+        with open_writer(find_database(db)) as writer:
+            report = measure_stability(options, writer, Quiet() if quiet else Lines())
+    except KeyboardInterrupt:
+        typer.echo(
+            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
+        )
+        raise typer.Exit(130) from None
+    _write(table(report), format_, None)
+    if not quiet:
+        typer.echo("\n".join(notes(report)), err=format_ is not Format.table)
+    if output is not None:
+        draw(report, output)
+        if not quiet:
+            typer.echo(f"-> {output}", err=format_ is not Format.table)
+    if report.failures:
+        raise typer.Exit(1)
+
+
 @app.command("demo-corpus", rich_help_panel="Make motifs")
 def demo_corpus(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],

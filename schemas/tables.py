@@ -152,7 +152,7 @@ ANALYSES = TableSpec(
     (
         Column("analysis_id", pa.string(), "-", "hash of stage, stage version, parameters and parent"),
         Column("name", pa.string(), "-", "for people: the tracker, or the preset and what differs from it"),
-        Column("kind", pa.string(), "-", "pitch, contour, mining or counts"),
+        Column("kind", pa.string(), "-", "pitch, contour, mining, counts or stability"),
         Column("parent_id", pa.string(), "-", "the analysis it reads; null for pitch", nullable=True),
         Column("parameters", pa.string(), "-", "JSON with every parameter"),
         Column("stage_version", pa.int32(), "-", "raised when the same parameters give other results"),
@@ -184,7 +184,7 @@ COVERAGE = TableSpec(
             "n_tested",
             pa.int64(),
             "-",
-            "mining: distinct patterns of admissible length that occur, the m of Benjamini-Hochberg",
+            "mining: distinct patterns of admissible length that occur, the m of Benjamini-Hochberg; stability: motifs put to the test",
             nullable=True,
         ),
         Column(

@@ -1,9 +1,9 @@
 """Do motifs come back? Places of motifs in a recording, held against the places that another run of mining found.
 
 **Definition.** A place of a motif A is *held* by a place of a rerun's motif B where the two share at least half of A's place in
-time. B *confirms* A where at least ``needed(n)`` of A's n places are held by places of B, and at least as many places of B hold
-one: half of A's places, but never fewer than two (or all, where A has one place). So one long stretch of B that happens to
-cover A's places does not count: B must come back as A does. A *recurs* where some one motif of the rerun confirms it.
+time. B *confirms* A where the majority of A's places, more than half of them, are held by places of B, and at least as many
+places of B hold one. So one long stretch of B that happens to cover A's places does not count: B must come back as A does. A
+*recurs* where some one motif of the rerun confirms it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def needed(n_places: int) -> int:
     """How many of a motif's places must come back.
 
     >>> [needed(n) for n in (1, 2, 3, 4, 5, 9)]
-    [1, 2, 2, 2, 3, 5]
+    [1, 2, 2, 3, 3, 5]
     """
-    return min(n_places, max(2, (n_places + 1) // 2))
+    return n_places // 2 + 1
 
 
 def recurs(
@@ -115,7 +115,7 @@ def _recurs(start, end, offsets, other_start, other_end, other, n_other, bounds,
                             n_holding[b] += 1
                     j += 1
         n = offsets[a + 1] - offsets[a]
-        need = min(n, max(2, (n + 1) // 2))
+        need = n // 2 + 1
         for t in range(n_touched):
             b = touched[t]
             if n > 0 and n_held[b] >= need and n_holding[b] >= need:

@@ -15,11 +15,9 @@ def recurs(motifs: Sequence[Sequence[Place]], rerun: Sequence[Sequence[Place]]) 
 
 
 def confirms(other: Sequence[Place], places: Sequence[Place]) -> bool:
-    n = len(places)
-    need = min(n, max(2, -(-n // 2)))
     n_held = sum(any(holds(j, i) for j in other) for i in places)
     n_holding = sum(any(holds(j, i) for i in places) for j in other)
-    return n > 0 and n_held >= need and n_holding >= need
+    return 2 * n_held > len(places) and 2 * n_holding > len(places)
 
 
 def holds(j: Place, i: Place) -> bool:

@@ -13,12 +13,18 @@ from motifdb.schemas import TABLES
 VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("files", "state"): ("input", "skipped", "reference", "failed"),
     ("recordings", "kind"): ("audio", "f0"),
-    ("analyses", "kind"): ("pitch", "contour", "mining", "counts"),
+    ("analyses", "kind"): ("pitch", "contour", "mining", "counts", "stability"),
     ("coverage", "state"): ("done", "empty", "failed"),
 }
 """Columns that hold one of a few words."""
 
-PARENT_KIND = {"pitch": None, "contour": "pitch", "mining": "contour", "counts": "mining"}
+PARENT_KIND = {
+    "pitch": None,
+    "contour": "pitch",
+    "mining": "contour",
+    "counts": "mining",
+    "stability": "mining",
+}
 """What kind of analysis another one reads."""
 
 REFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
