@@ -152,6 +152,7 @@ def cover(tables, row, parent, shadow, low, high, i, x, pattern, m, broken):  # 
         broken[m, k] = 0
     own = np.zeros(n_bytes, dtype=np.uint8)
     its = np.zeros(n_bytes, dtype=np.uint8)
+    is_narrow = n_bytes == 1 and not tables.is_grouped
     for t in range(low, high):
         e = np.int64(t)
         for _ in range(m - i):
@@ -160,6 +161,9 @@ def cover(tables, row, parent, shadow, low, high, i, x, pattern, m, broken):  # 
         for d in range(i, m):
             w = following[w, pattern[d]]
         shadow[t] = w
+        if is_narrow:
+            broken[m, 0] |= present[row[t], 0] & ~present[w, 0]
+            continue
         for k in range(n_bytes):
             own[k] |= present[row[t], k]
             its[k] |= present[w, k]

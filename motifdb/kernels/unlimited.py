@@ -31,11 +31,16 @@ import numpy as np
 
 from motifdb.kernels.gapped import COMPLETE, PAUSED, STOPPED, grown
 from motifdb.kernels.instances import count_children, cover, grow, grow_narrow, project
+from motifdb.kernels.periods import find_period, find_period_narrow, unchanged_depth
 
 PATIENCE = 64
 """Patterns in a row, none of them closed, before BackScan is tried, and the most it leaves out between two tries."""
 LONG = 32
 """Symbols from which on BackScan first looks how far back a pattern's periods can have changed at all."""
+
+
+FULL = -1
+"""State of `_walk` where an array is too short."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -81,236 +86,68 @@ def _longer_rows(array, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _unchanged_depth(row, parent, low, high, m, lowest, pattern, previous):  # type: ignore[no-untyped-def]
-    """Depth up to which the semi-maximum periods are those of a prefix with the same sequences; 0 where there is none.
-
-    `lowest` is the depth from which on the prefixes have the same sequences. If the last place of symbol i within the
-    first instance is the end of the first i symbols' first instance, all periods up to i are those of that prefix.
-    """
-    depth = m
-    for t in range(low, high):
-        i = m
-        q = np.int64(row[t])  # one position after the symbol, as rows are
-        e = np.int64(parent[t])
-        while True:
-            i -= 1
-            if i < lowest:
-                return 0
-            q = np.int64(previous[q - 1, pattern[i - 1]])
-            if q == row[e]:
-                break
-            e = np.int64(parent[e])
-        depth = min(depth, i)
-    return depth
-
-
-@numba.njit(cache=True, nogil=True)
-def _find_period(  # type: ignore[no-untyped-def]
-    tables, is_semi, row, parent, low, high, known, pattern, m, alive, got
+def _walk(  # type: ignore[no-untyped-def]
+    tables,
+    only_closed,
+    min_length,
+    max_length,
+    first,
+    least,
+    budget,
+    stop,
+    patience,
+    long_from,
+    counters,
+    found,
+    entries,
+    levels,
+    masks,
 ):
-    """A symbol that stands in one same period, beyond the first `known`, of every unit.
-
-    Parameters
-    ----------
-    is_semi : semi-maximum periods; the entries low..high - 1 are the pattern's. Else maximum ones, and the entries are those
-        of the pattern without its last symbol, of which some go on to that symbol
-    m : symbols of the pattern
-    alive, got : uint8, shape (at least m * n_bytes,), to work in
-
-    Returns
-    -------
-    period (0: before the first symbol) and symbol, -1 and -1 where there is none, and how many periods were looked at
-    """
-    following, previous, present = tables.following, tables.previous, tables.present
-    n_bytes = present.shape[1]
-    alive[known * n_bytes : m * n_bytes] = 255
-    got[known * n_bytes : m * n_bytes] = 0
-    work = 0
-    bottom = known  # the lowest period that is not empty yet
-    is_alone = is_semi or not tables.is_grouped
-    is_held = False
-    lowest = m
-    for t in range(low, high):
-        s = tables.sequence_at[row[t]]
-        e = np.int64(t)
-        if is_semi:
-            q = np.int64(row[t]) - 1
-            e = np.int64(parent[t])
-        else:
-            q = np.int64(previous[tables.sequence_end[s], pattern[m - 1]]) - 1
-        if q >= row[e]:
-            is_held = True
-            i = m - 1
-            while True:
-                begin = np.int64(row[e])
-                for w in range(n_bytes):
-                    k = i * n_bytes + w
-                    new = alive[k] & ~got[k] & present[begin, w]
-                    fits = np.uint8(0)
-                    if new:
-                        work += 1
-                        for j in range(8):
-                            if (new >> j) & 1 and following[begin, 8 * w + j] <= q:
-                                fits |= np.uint8(1 << j)
-                    if is_alone:
-                        alive[k] = fits
-                        if fits:
-                            lowest = i
-                    else:
-                        got[k] |= fits
-                if i == bottom:
-                    break
-                q = np.int64(previous[q, pattern[i - 1]]) - 1
-                e = np.int64(parent[e])
-                i -= 1
-        if not is_held:
-            continue
-        if not is_alone:
-            if t + 1 < high and tables.unit_of[tables.sequence_at[row[t + 1]]] == tables.unit_of[s]:
-                continue
-            for k in range(m * n_bytes - 1, bottom * n_bytes - 1, -1):
-                alive[k] = got[k]
-                got[k] = 0
-                if alive[k]:
-                    lowest = k // n_bytes
-        is_held = False
-        bottom = lowest
-        lowest = m
-        if bottom == m:
-            return -1, -1, work
-    k = m * n_bytes - 1
-    while alive[k] == 0:
-        k -= 1
-    j = 0
-    while not (alive[k] >> j) & 1:
-        j += 1
-    return k // n_bytes, 8 * (k % n_bytes) + j, work
-
-
-@numba.njit(cache=True, nogil=True)
-def explore(  # type: ignore[no-untyped-def]
-    tables, only_closed, min_length, max_length, prefix, children, least, budget, stop, patience, long_from
-):
-    """Search the subtrees of some children of a prefix, in lexicographic order (a prefix first).
-
-    Parameters
-    ----------
-    tables : instances.Tables
-    only_closed : False returns every frequent pattern
-    min_length, max_length : symbols; closure is judged over patterns of every length
-    prefix, children : uint8, ranks from 1, children ascending; the prefix itself is judged elsewhere
-    least : int64, shape (1,), least support, at least 1; read again at every node, and may only rise meanwhile
-    budget : int, work units (about one per entry looked at); at least one node is visited
-    stop : uint8, shape (1,); not 0 ends the search
-    patience, long_from : `PATIENCE` and `LONG`; nothing but the time depends on them
-
-    Returns
-    -------
-    state : COMPLETE, PAUSED or STOPPED
-    part : patterns uint8 one after the other, offsets int64 (n_patterns + 1,), supports int64 (n_patterns,)
-    pending : what is left where PAUSED: path uint8 beginning with the prefix, at int64, children uint8; the children still
-        to visit of ``path[:d]`` are ``children[at[d - len(prefix)] : at[d - len(prefix) + 1]]``
-    """
+    """Go on with the search until it ends or an array is too short; by itself, as nothing is allocated in it."""
+    m, n_patterns, work, n_idle, n_left_out, stride, n_visited = counters
+    patterns, offsets, supports = found
+    row, parent, shadow = entries
+    level_at, pattern, child, child_support, child_at, child_next, same_from, is_scanned, has_shadow = levels
+    frequent, broken, alive, got, left = masks
     following = tables.following
     n_symbols = following.shape[1]
-    n_bytes = tables.present.shape[1]
-    is_narrow = n_bytes == 1 and not tables.is_grouped
-    n_sequences = tables.sequence_end.size
-    first = prefix.size
-    patterns = np.empty(1024, dtype=np.uint8)
-    offsets = np.zeros(1024, dtype=np.int64)
-    supports = np.empty(1024, dtype=np.int64)
-    n_patterns = 0
-    # level d: the path's first d symbols. Its entries are row[level_at[d] : level_at[d + 1]], its children alike
-    row = np.empty(max(1024, n_sequences), dtype=np.uint32)
-    parent = np.empty(row.size, dtype=np.uint32)
-    n_levels = max(64, first + 4)
-    level_at = np.zeros(n_levels, dtype=np.int64)
-    pattern = np.zeros(n_levels, dtype=np.uint8)
-    child = np.empty(max(256, n_symbols), dtype=np.uint8)
-    child_support = np.empty(child.size, dtype=np.int64)
-    child_at = np.zeros(n_levels, dtype=np.int64)
-    child_next = np.zeros(n_levels, dtype=np.int64)  # the first of them still to visit
-    same_from = np.ones(n_levels, dtype=np.int64)  # least level above 0 with the same sequences
-    is_scanned = np.zeros(n_levels, dtype=np.bool_)  # whether BackScan looked at it
-    has_shadow = np.zeros(n_levels, dtype=np.bool_)
-    frequent = np.zeros((n_levels, n_bytes), dtype=np.uint8)  # all frequent children, of this task or not
-    broken = np.zeros((n_levels, n_bytes), dtype=np.uint8)  # the children that the shadow does not settle
-    alive = np.empty(n_levels * n_bytes, dtype=np.uint8)
-    got = np.empty(n_levels * n_bytes, dtype=np.uint8)
-    left = np.empty(8 * n_bytes, dtype=np.int64)
-
-    for s in range(n_sequences):
-        row[s] = tables.sequence_end[s - 1] + 1 if s > 0 else 0
-    level_at[1] = n_sequences
-    for d in range(first):
-        low, high = level_at[d], level_at[d + 1]
-        row = grown(row, 2 * high - low)
-        parent = grown(parent, row.size)
-        pattern[d] = prefix[d] - 1
-        level_at[d + 2] = project(following, row, parent, low, high, int(pattern[d]))
-        is_same = d > 0 and level_at[d + 2] - high == high - low
-        same_from[d + 1] = same_from[d] if is_same else d + 1
-    shadow = np.empty(row.size, dtype=np.uint32)
-    m = np.int64(first)
-    units = np.zeros(n_symbols, dtype=np.int64)
-    count_children(tables, row, level_at[m], level_at[m + 1], units)
-    for c in range(n_symbols):
-        if units[c] >= least[0]:
-            frequent[m, c >> 3] |= np.uint8(1 << (c & 7))
-    for i in range(children.size):
-        child[i] = children[i] - 1
-        child_support[i] = units[int(child[i])]
-    child_at[m + 1] = children.size
-    work = level_at[m + 1]
-    n_idle = patience  # patterns since the last closed one
-    n_left_out = 0  # patterns that BackScan did not look at since the last one that it did
-    stride = 1  # one in how many it looks at
-    is_first = True
+    is_narrow = tables.present.shape[1] == 1 and not tables.is_grouped
+    state = COMPLETE
     while True:
         while m >= first and child_next[m] == child_at[m + 1]:
             m -= 1
         if m < first:
             break
         if stop[0] != 0:
-            return (
-                STOPPED,
-                (patterns[:0], offsets[:1], supports[:0]),
-                (patterns[:0], offsets[:1], patterns[:0]),
-            )
-        if work >= budget and not is_first:
-            part = (patterns[: offsets[n_patterns]], offsets[: n_patterns + 1], supports[:n_patterns])
-            return PAUSED, part, _pending(pattern, first, m, child, child_next, child_at)
-        is_first = False
+            state = STOPPED
+            break
+        if work >= budget and n_visited > 0:
+            state = PAUSED
+            break
+        low, high = level_at[m], level_at[m + 1]
+        is_too_short = (
+            2 * high - low > row.size
+            or m + 4 > level_at.size
+            or offsets[n_patterns] + m + 1 > patterns.size
+            or n_patterns + 2 > supports.size
+            or child_at[m + 1] + n_symbols > child.size
+        )
+        if is_too_short:
+            state = FULL
+            break
+        n_visited += 1
         c = int(child[child_next[m]])
         support = child_support[child_next[m]]
         child_next[m] += 1
         minimum = least[0]
         if support < minimum:
             continue
-        low, high = level_at[m], level_at[m + 1]
         pattern[m] = c
-        if m + 4 >= level_at.size:
-            n = 2 * level_at.size
-            level_at, child_at, child_next = (
-                _longer(level_at, n),
-                _longer(child_at, n),
-                _longer(child_next, n),
-            )
-            pattern, same_from = _longer(pattern, n), _longer(same_from, n)
-            is_scanned, has_shadow = _longer(is_scanned, n), _longer(has_shadow, n)
-            frequent, broken = _longer_rows(frequent, n), _longer_rows(broken, n)
-            alive, got = np.empty(n * n_bytes, dtype=np.uint8), np.empty(n * n_bytes, dtype=np.uint8)
-        if 2 * high - low > row.size:
-            row = grown(row, 2 * high - low)
-            parent = grown(parent, row.size)
-            shadow = grown(shadow, row.size)
-
         m += 1
         may_grow = m < max_length
         is_shown = has_shadow[m - 1] and (broken[m - 1, c >> 3] >> (c & 7)) & 1 == 0
         is_closed = not (only_closed and is_shown)
-        at, x = -1, -1  # where which symbol can be put in
+        at, x = np.int64(-1), np.int64(-1)  # where which symbol can be put in
         end = high
         is_leaf = True
         if may_grow or (only_closed and is_closed):
@@ -354,22 +191,33 @@ def explore(  # type: ignore[no-untyped-def]
             work += n_read
             if only_closed and is_closed:
                 x = _forward(frequent, m, left, allowed)
-                at = m
+                at = np.int64(m)
                 if x < 0 and m >= min_length:
-                    at, x, n_periods = _find_period(
-                        tables, False, row, parent, low, high, 0, pattern, m, alive, got
-                    )
+                    if is_narrow:
+                        at, x, n_periods = find_period_narrow(
+                            following,
+                            tables.previous,
+                            tables.present,
+                            tables.sequence_at,
+                            tables.sequence_end,
+                            row,
+                            parent,
+                            low,
+                            high,
+                            pattern,
+                            m,
+                            alive,
+                        )
+                    else:
+                        at, x, n_periods = find_period(
+                            tables, False, row, parent, low, high, 0, pattern, m, alive, got
+                        )
                     work += n_periods
                 is_closed = x < 0
         n_idle += 1
         if is_closed and m >= min_length:
             n_idle = 0
             a = offsets[n_patterns]
-            if a + m > patterns.size:
-                patterns = grown(patterns, a + m)
-            if n_patterns + 2 > supports.size:
-                offsets = grown(offsets, n_patterns + 2)
-                supports = grown(supports, n_patterns + 2)
             for i in range(m):
                 patterns[a + i] = pattern[i] + 1
             supports[n_patterns] = support
@@ -388,10 +236,10 @@ def explore(  # type: ignore[no-untyped-def]
             n_left_out = 0
             known = np.int64(0)
             if m > long_from:
-                known = _unchanged_depth(row, parent, high, end, m, same_from[m], pattern, tables.previous)
+                known = unchanged_depth(row, parent, high, end, m, same_from[m], pattern, tables.previous)
                 if not is_scanned[known]:
                     known = np.int64(0)
-            is_pruned, _, n_periods = _find_period(
+            is_pruned, _, n_periods = find_period(
                 tables, True, row, parent, high, end, known, pattern, m, alive, got
             )
             work += n_periods
@@ -407,9 +255,6 @@ def explore(  # type: ignore[no-untyped-def]
             work += (end - high) * (m - at + 1)
             has_shadow[m] = True
         b = child_at[m]
-        if b + n_symbols > child.size:
-            child = grown(child, b + n_symbols)
-            child_support = grown(child_support, b + n_symbols)
         for j in range(n_symbols):
             if (frequent[m, j >> 3] >> (j & 7)) & 1:
                 child[b] = j
@@ -417,5 +262,138 @@ def explore(  # type: ignore[no-untyped-def]
                 b += 1
         child_next[m] = child_at[m]
         child_at[m + 1] = b
+    return state, (m, n_patterns, work, n_idle, n_left_out, stride, n_visited)
+
+
+@numba.njit(cache=True, nogil=True)
+def explore(  # type: ignore[no-untyped-def]
+    tables, only_closed, min_length, max_length, prefix, children, least, budget, stop, patience, long_from
+):
+    """Search the subtrees of some children of a prefix, in lexicographic order (a prefix first).
+
+    Parameters
+    ----------
+    tables : instances.Tables
+    only_closed : False returns every frequent pattern
+    min_length, max_length : symbols; closure is judged over patterns of every length
+    prefix, children : uint8, ranks from 1, children ascending; the prefix itself is judged elsewhere
+    least : int64, shape (1,), least support, at least 1; read again at every node, and may only rise meanwhile
+    budget : int, work units (about one per entry looked at); at least one node is visited
+    stop : uint8, shape (1,); not 0 ends the search
+    patience, long_from : `PATIENCE` and `LONG`; nothing but the time depends on them
+
+    Returns
+    -------
+    state : COMPLETE, PAUSED or STOPPED
+    part : patterns uint8 one after the other, offsets int64 (n_patterns + 1,), supports int64 (n_patterns,)
+    pending : what is left where PAUSED: path uint8 beginning with the prefix, at int64, children uint8; the children still
+        to visit of ``path[:d]`` are ``children[at[d - len(prefix)] : at[d - len(prefix) + 1]]``
+    """
+    following = tables.following
+    n_symbols = following.shape[1]
+    n_bytes = tables.present.shape[1]
+    n_sequences = tables.sequence_end.size
+    first = prefix.size
+    patterns = np.empty(1024, dtype=np.uint8)
+    offsets = np.zeros(1024, dtype=np.int64)
+    supports = np.empty(1024, dtype=np.int64)
+    # level d: the path's first d symbols. Its entries are row[level_at[d] : level_at[d + 1]], its children alike
+    row = np.empty(max(1024, n_sequences), dtype=np.uint32)
+    parent = np.empty(row.size, dtype=np.uint32)
+    n_levels = max(64, first + 4)
+    level_at = np.zeros(n_levels, dtype=np.int64)
+    pattern = np.zeros(n_levels, dtype=np.uint8)
+    child = np.empty(max(256, n_symbols), dtype=np.uint8)
+    child_support = np.empty(child.size, dtype=np.int64)
+    child_at = np.zeros(n_levels, dtype=np.int64)
+    child_next = np.zeros(n_levels, dtype=np.int64)  # the first of them still to visit
+    same_from = np.ones(n_levels, dtype=np.int64)  # least level above 0 with the same sequences
+    is_scanned = np.zeros(n_levels, dtype=np.bool_)  # whether BackScan looked at it
+    has_shadow = np.zeros(n_levels, dtype=np.bool_)
+    frequent = np.zeros((n_levels, n_bytes), dtype=np.uint8)  # all frequent children, of this task or not
+    broken = np.zeros((n_levels, n_bytes), dtype=np.uint8)  # the children that the shadow does not settle
+    alive = np.empty(n_levels * n_bytes, dtype=np.uint8)
+    got = np.empty(n_levels * n_bytes, dtype=np.uint8)
+    left = np.empty(8 * n_bytes, dtype=np.int64)
+
+    for s in range(n_sequences):
+        row[s] = tables.sequence_end[s - 1] + 1 if s > 0 else 0
+    level_at[1] = n_sequences
+    for d in range(first):
+        low, high = level_at[d], level_at[d + 1]
+        row = grown(row, 2 * high - low)
+        parent = grown(parent, row.size)
+        pattern[d] = prefix[d] - 1
+        level_at[d + 2] = project(following, row, parent, low, high, int(pattern[d]))
+        is_same = d > 0 and level_at[d + 2] - high == high - low
+        same_from[d + 1] = same_from[d] if is_same else d + 1
+    shadow = np.empty(row.size, dtype=np.uint32)
+    m = np.int64(first)
+    units = np.zeros(n_symbols, dtype=np.int64)
+    count_children(tables, row, level_at[m], level_at[m + 1], units)
+    for c in range(n_symbols):
+        if units[c] >= least[0]:
+            frequent[m, c >> 3] |= np.uint8(1 << (c & 7))
+    for i in range(children.size):
+        child[i] = children[i] - 1
+        child_support[i] = units[int(child[i])]
+    child_at[m + 1] = children.size
+    # where in the path, patterns found, work done; patterns since the last closed one, patterns that BackScan did not look at
+    # since the last one that it did, one in how many it looks at; nodes visited
+    zero = np.int64(0)
+    counters = (m, zero, np.int64(level_at[m + 1]), np.int64(patience), zero, zero + 1, zero)
+    while True:
+        state, counters = _walk(
+            tables,
+            only_closed,
+            min_length,
+            max_length,
+            first,
+            least,
+            budget,
+            stop,
+            patience,
+            long_from,
+            counters,
+            (patterns, offsets, supports),
+            (row, parent, shadow),
+            (
+                level_at,
+                pattern,
+                child,
+                child_support,
+                child_at,
+                child_next,
+                same_from,
+                is_scanned,
+                has_shadow,
+            ),
+            (frequent, broken, alive, got, left),
+        )
+        m, n_patterns = counters[0], counters[1]
+        if state != FULL:
+            break
+        low, high = level_at[m], level_at[m + 1]
+        row = grown(row, 2 * high - low)
+        parent = grown(parent, row.size)
+        shadow = grown(shadow, row.size)
+        patterns = grown(patterns, offsets[n_patterns] + m + 1)
+        supports = grown(supports, n_patterns + 2)
+        offsets = grown(offsets, supports.size)
+        child = grown(child, child_at[m + 1] + n_symbols)
+        child_support = grown(child_support, child.size)
+        if m + 4 > level_at.size:
+            n = 2 * level_at.size
+            level_at, child_at, child_next = (
+                _longer(level_at, n),
+                _longer(child_at, n),
+                _longer(child_next, n),
+            )
+            pattern, same_from = _longer(pattern, n), _longer(same_from, n)
+            is_scanned, has_shadow = _longer(is_scanned, n), _longer(has_shadow, n)
+            frequent, broken = _longer_rows(frequent, n), _longer_rows(broken, n)
+            alive, got = np.empty(n * n_bytes, dtype=np.uint8), np.empty(n * n_bytes, dtype=np.uint8)
     part = (patterns[: offsets[n_patterns]], offsets[: n_patterns + 1], supports[:n_patterns])
-    return COMPLETE, part, (patterns[:0], offsets[:1], patterns[:0])
+    if state == PAUSED:
+        return PAUSED, part, _pending(pattern, first, m, child, child_next, child_at)
+    return state, part, (patterns[:0], offsets[:1], patterns[:0])

@@ -208,7 +208,8 @@ def test_stops_when_told_and_obeys_a_raised_support() -> None:
 
 
 def test_an_empty_database_has_no_patterns() -> None:
-    for sequences in ([], [[]], [[], []]):
+    empty: list[list[list[int]]] = [[], [[]], [[], []]]
+    for sequences in empty:
         state, part, _ = search(tables_of(sequences, None), 1)
         assert state == COMPLETE
         assert spelled(part) == []
