@@ -23,17 +23,14 @@ from numpy.typing import NDArray
 from motifdb.kernels.jit import kernel
 
 MAX_POINTS = 4096  # a law that needs more points on the circle has a deviation over about 300
-AGREEMENT = 1e-6
+AGREEMENT = 1e-4
 
 
 @kernel
 def first_n_points(sigma: float, below_mean: float) -> int:
-    """Points on the circle to begin with: a power of two that spans the law, 32 at least."""
-    wanted = 12.0 * sigma + 8.0 + 2.0 * below_mean
-    n = 32
-    while n < wanted and n <= MAX_POINTS:
-        n *= 2
-    return n
+    """Points on the circle to begin with: a multiple of 8 of which half spans 7 deviations, 32 at least."""
+    wanted = min(14.0 * sigma + 8.0 + 2.0 * below_mean, 2.0 * MAX_POINTS)
+    return max(32, 8 * math.ceil(wanted / 8.0))
 
 
 @kernel

@@ -65,6 +65,7 @@ class Significance:
     expected_recordings : expected number of recordings that hold it (NaN unless support is by recordings)
     expected_occurrences : expected number of occurrences, overlaps counted (NaN for gapped patterns)
     log10_p : log10 of P(count >= observed); NaN unknown
+    log10_p_given : log10 of P(count >= observed | the pattern occurs), from which q is made
     method : int8 index into `METHODS`
     q_value : Benjamini-Hochberg; NaN where p is
     surprise_bits : -log2 p
@@ -75,6 +76,7 @@ class Significance:
     expected_recordings: NDArray[np.float64]
     expected_occurrences: NDArray[np.float64]
     log10_p: NDArray[np.float64]
+    log10_p_given: NDArray[np.float64]
     method: NDArray[np.int8]
     q_value: NDArray[np.float64]
     surprise_bits: NDArray[np.float64]
@@ -179,7 +181,7 @@ def assess(
     max_length: int | None = None,
     seed: int = 0,
     chain: MarkovChain | None = None,
-    given_occurrence: bool = False,
+    given_occurrence: bool = True,
     n_threads: int = 1,
 ) -> Significance:
     """Give every pattern its expectation, p, q and surprise under a Markov chain fitted on the same sequences.
@@ -201,9 +203,8 @@ def assess(
     min_length, max_length : admissible lengths, where n_tested is None
     seed : of the simulation, where one is needed
     chain : a null model fitted elsewhere, over the same alphabet or a larger one
-    given_occurrence : divide p by the chance that the pattern occurs at all before it enters q (not in `log10_p`).
-        `n_tested` counts patterns because they occur; only with this is q safe whatever the longest admissible length.
-        Without `n_tested` the rule sees to it by itself.
+    given_occurrence : whether q is made from P(count >= c | the pattern occurs), as `n_tested` counts patterns because
+        they occur; without it noise is called too often (`q_values`). Without `n_tested` the rule sees to it by itself.
     n_threads : threads that share the patterns; the result does not depend on it
 
     Raises
@@ -245,7 +246,7 @@ def assess(
         )
     if pattern_offsets.size == 1:
         none = np.empty(0)
-        return Significance(chain.order, none, none, none, none, np.empty(0, np.int8), none, none)
+        return Significance(chain.order, none, none, none, none, none, np.empty(0, np.int8), none, none)
     observed = {"occurrences": occurrences, "sequences": support_sequences}.get(support, support_recordings)
     assert observed is not None
     lengths, times = (a.astype(np.int64) for a in np.unique(np.diff(offsets), return_counts=True))
@@ -274,6 +275,7 @@ def assess(
         expected_recordings=law.in_units if support == "recordings" else np.full(law.log_p.size, np.nan),
         expected_occurrences=law.mean,
         log10_p=law.log_p / _LOG10,
+        log10_p_given=law.log_once / _LOG10,
         method=law.method,
         q_value=q_value,
         surprise_bits=-law.log_p / math.log(2.0) + 0.0,

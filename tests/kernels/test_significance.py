@@ -167,7 +167,7 @@ def test_both_generating_functions_are_one(
     angle = np.pi * np.arange(9) / 8
     rows = pattern_law.occupancy(*arrays, int(sizes[-1]), 500)
     overlap = pattern_law.overlap_chance(w, arrays[0], arrays[1])
-    rest = (sizes, times, max(log_r, 0.0), np.cos(angle), np.sin(angle), overlap, 1e9)
+    rest: Any = (sizes, times, max(log_r, 0.0), np.cos(angle), np.sin(angle), overlap, 1e9)
     slow, slow_phase, _ = pattern_law.log_pgf(w, *arrays, log_q, *rest)
     fast, fast_phase, _ = cluster_law.log_pgf_by_returns(
         w, arrays[0], arrays[1].shape[1], rows, log_q, lags, logs, reach, log_mu, *rest
