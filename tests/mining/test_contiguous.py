@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -92,6 +93,15 @@ def test_constants_and_trills_are_cut_to_what_fits() -> None:
         assert len(found) > 0
         assert found.occurrences.min() == found.complete_from
         assert 900_000 - n < len(found.occurrence_pattern) <= 1_000_000
+
+
+def test_long_constants_take_no_square_of_time() -> None:
+    n = 300_000
+    wanted = Wanted(BY_OCCURRENCES, 2, BY_OCCURRENCES, 1, n, 10**9)
+    start = time.process_time()
+    found = mine_contiguous(Sequences.of(np.ones(n, np.int8), np.array([0, n])), wanted, None)
+    assert found.occurrences_nonoverlapping.tolist() == [n // length for length in range(1, n)]
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("unit", UNITS)
