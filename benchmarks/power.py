@@ -97,8 +97,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("database", type=Path, help="stem of a mining database in SPMF text form")
-    parser.add_argument("--motifs", type=int, default=10, help="motifs for each recording, length and number")
-    parser.add_argument("--quick", action="store_true", help="2 motifs")
+    parser.add_argument("--motifs", type=int, default=4, help="motifs for each recording, length and number")
+    parser.add_argument("--quick", action="store_true", help="1 motif")
     parser.add_argument("--min-support", type=int, default=2, help="occurrences that make a pattern a motif")
     parser.add_argument("--max-length", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
@@ -109,7 +109,7 @@ def main() -> None:
     chains = [fit(r.symbols, r.offsets) for r in recordings]
     config = MiningConfig(min_support=options.min_support, max_length=options.max_length)
     mined(recordings[0], config)  # compiles
-    n_motifs = 2 if options.quick else options.motifs
+    n_motifs = 1 if options.quick else options.motifs
     tasks = [
         (r, length, planted, k)
         for length in LENGTHS
