@@ -14,7 +14,7 @@ from motifdb.errors import NotFoundError, UsageError
 from motifdb.pipelines import committer
 from motifdb.pipelines.dictionary import Options, Report, make_dictionaries, notes
 from motifdb.pipelines.progress import Quiet
-from tests.pipelines.small import make_f0_corpus, melody, prints, rows, run, write_f0
+from tests.pipelines.small import make_f0_corpus, melody, prints, rows, run, violations, write_f0
 
 
 def build(db: Path, by: str = "singer", **options: Any) -> Report:
@@ -86,6 +86,7 @@ def test_instances_are_those_of_a_plain_search(db: Path, matches: Any, min_clip_
         assert row["|M(S)|"] == sizes[row["singer"]]
         assert row["instances"] == sum(len(v) for k, v in wanted.items() if k[0] == row["singer"])
         assert row["recordings"] == len(singers(db)[row["singer"]])
+    assert violations(db) == []
 
 
 def test_support_counts_phrases_and_recordings(db: Path) -> None:

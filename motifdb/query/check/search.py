@@ -71,13 +71,13 @@ class Search:
         """By mining analysis: the recordings it has been applied to; none for one that is stale."""
         mined: dict[str, set[str]] = defaultdict(set)
         wide = self._context.wide_scopes()
-        for row in self._context.rows(
-            "select c.analysis_id, c.scope_key from coverage c join analyses a using (analysis_id) where a.kind = 'mining'"
-        ):
+        query = "select c.analysis_id, c.scope_key from coverage c join analyses a using (analysis_id) where a.kind = 'mining'"
+        for row in list(self._context.rows(query)):  # whole, as a session answers one statement at a time
             scope = wide.get(row["analysis_id"])
             analysis = self._context.load_analyses().get(row["analysis_id"])
             if analysis is not None and analysis.is_dictionary:
-                mined[row["analysis_id"]] |= self._context.counted_by_dictionary(row["analysis_id"])
+                if row["analysis_id"] not in mined:
+                    mined[row["analysis_id"]] |= self._context.counted_by_dictionary(row["analysis_id"])
             elif scope is not None:
                 mined[row["analysis_id"]] |= scope.inputs
             elif row["analysis_id"] not in wide:
