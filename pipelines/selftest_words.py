@@ -28,20 +28,19 @@ def heading(result: Result) -> str:
     analysis, many = result.analysis, len(result.trials)
     lines = [
         f"mining analysis {analysis.title}: {rules(analysis.mining)}",
-        f"{many:,} motifs planted, each alone in a copy of one of {result.n_recordings:,} recordings"
+        f"{_counted(many, 'motif')} planted, each alone in a copy of one of {_counted(result.n_recordings, 'recording')}"
         f" (drawn from {result.drawn.n_roomy:,} with room, of {result.drawn.n_all:,}; seed {result.options.seed})",
     ]
     if result.tracker is None:
         without = f"{result.n_surrogate:,} in a Markov surrogate of each"
-        without += f" ({result.n_called:,} surrogates have any)"
+        if result.n_called:
+            without += f" (of {_counted(result.n_called, 'recording')})"
     else:
         lines[1] += f", sung and tracked again by {result.tracker}"
         without = f"{result.n_surrogate:,} when sung and tracked again"
     lines.append(f"motifs of q < 0.05 without planting: {result.n_real:,} in these recordings, {without}")
     if result.n_failed:
-        lines.append(
-            f"{result.n_failed:,} recordings were left out: they repeat themselves too much to be mined"
-        )
+        lines.append(f"{_counted(result.n_failed, 'recording')} left out, too repetitive to be mined")
     return _wrapped(lines)
 
 
@@ -67,13 +66,11 @@ def _no_room(result: Result) -> list[str]:
 def verdict(result: Result) -> str:
     """The weakest strength and the weakest single motif that were found."""
     if all(c.recall != c.recall for c in result.cells):
-        return "no motif has a q-value under these parameters (they allow gaps), so none can be found at q < 0.05"
+        return "no motif has a q-value under these parameters, so none can be found at q < 0.05"
     cell, trial = weakest_cell(result.cells), weakest_trial(result.trials)
     if trial is None:
-        return (
-            "no planted motif was found at q < 0.05: they are too weak for recordings this short,"
-            " or the rules are too strict"
-        )
+        said = "no planted motif was found at q < 0.05: they are too weak for recordings this short, or the rules are too strict"
+        return _wrapped([said])
     lines = [
         "no strength had half of its motifs found"
         if cell is None
@@ -84,6 +81,15 @@ def verdict(result: Result) -> str:
         f"weakest motif found: {trial.contour} ({trial.bits:.1f} bits), {trial.planted} times in {where}"
     )
     return _wrapped(lines)
+
+
+def _counted(n: int, what: str) -> str:
+    """A number of things.
+
+    >>> _counted(1, "motif"), _counted(2000, "motif")
+    ('1 motif', '2,000 motifs')
+    """
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _wrapped(lines: list[str]) -> str:
