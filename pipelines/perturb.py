@@ -18,7 +18,7 @@ CHANGE = 0.1
 """By how much epsilon (or the number of clusters) is changed, up and down."""
 
 JOINED_CENTS = 100.0
-"""Neighbouring frames that differ by more are two notes or an octave error: between them there is no pitch."""
+"""Neighbouring frames that differ by more are two notes or an octave error: nobody sang the pitch in their middle."""
 
 
 def changed_quantiser(config: ContourConfig, direction: int) -> ContourConfig | None:
@@ -44,15 +44,15 @@ def changed_quantiser(config: ContourConfig, direction: int) -> ContourConfig | 
 def half_frame_later(track: PitchTrack) -> PitchTrack:
     """The track on a grid that lies half a hop later: between two voiced frames within a semitone the mean of their cents.
 
-    Between two that are farther apart it is the later one, and beside an unvoiced frame it is unvoiced. The last frame has no
-    later neighbour and goes.
+    Everywhere else it is the later frame, voiced or not, so that voiced stretches keep their lengths. The last frame has
+    no later neighbour and goes.
     """
     f0_hz = np.asarray(track.f0_hz, np.float64)
     before, after = f0_hz[:-1], f0_hz[1:]
     is_voiced = (before > 0) & (after > 0)
     a, b = np.where(is_voiced, before, 440.0), np.where(is_voiced, after, 440.0)
-    is_near = np.abs(1200.0 * np.log2(b / a)) <= JOINED_CENTS
-    moved = np.where(is_voiced, np.where(is_near, np.sqrt(a * b), b), 0.0)
+    is_near = is_voiced & (np.abs(1200.0 * np.log2(b / a)) <= JOINED_CENTS)
+    moved = np.where(is_near, np.sqrt(a * b), after)
     sure = track.confidence
     if len(sure):
         sure = ((sure[:-1] + sure[1:]) / 2).astype(np.float32)

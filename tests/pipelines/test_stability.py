@@ -83,7 +83,7 @@ def test_places_follow_every_rule_of_mining(tmp_path: Path, mining: MiningConfig
 def test_half_a_frame_later_is_between_neighbours() -> None:
     f0_hz = np.array([200, 202, 0, 300, 600, 600], np.float32)
     moved = half_frame_later(PitchTrack(f0_hz, (f0_hz / 1000).astype(np.float32), 0.01, 1.0))
-    assert moved.f0_hz.tolist() == pytest.approx([np.sqrt(200 * 202), 0, 0, 600, 600])
+    assert moved.f0_hz.tolist() == pytest.approx([np.sqrt(200 * 202), 0, 300, 600, 600])
     assert moved.start_s == pytest.approx(1.005) and moved.hop_s == 0.01
     assert moved.confidence.tolist() == pytest.approx([0.201, 0.101, 0.15, 0.45, 0.6])
 
