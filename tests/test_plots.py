@@ -10,7 +10,7 @@ import pytest
 
 from motifdb import plots
 from motifdb.errors import UsageError
-from motifdb.plots import PitchCurve, note_name, plot_motif, plot_recording
+from motifdb.plots import PitchCurve, RecallCurve, note_name, plot_motif, plot_recall, plot_recording
 
 
 def curve(
@@ -133,3 +133,23 @@ def test_glitches_do_not_press_the_melody_into_a_line(tmp_path: Path, drawn: lis
     steady = sung.cents[sung.f0_hz > 0] - np.nanmedian(sung.cents)
     assert low <= steady.min() and steady.max() <= high, "all that is sung is shown"
     assert high - low < 1500, "33 Hz would be 44 semitones below"
+
+
+def test_recall_over_strength_has_a_line_each_with_its_interval(tmp_path: Path, drawn: list[Any]) -> None:
+    planted, half = np.array([3, 6]), np.array([0.5, 1.0])
+    both = [
+        RecallCurve(planted, half, half - 0.25, np.minimum(half + 0.25, 1.0), f"{n} symbols") for n in (4, 8)
+    ]
+    plot_recall(both, tmp_path / "p.png")
+    (axis,) = drawn[0].axes
+    assert [t.get_text() for t in axis.get_legend().get_texts()] == ["4 symbols", "8 symbols"]
+    assert axis.get_xticks().tolist() == [3, 6]
+    assert "planted occurrences" in axis.get_xlabel() and "q < 0.05 (95 % interval)" in axis.get_ylabel()
+    bars = [c for c in axis.collections if len(c.get_segments()) == 2]
+    spans = [(a[1], b[1]) for c in bars for a, b in c.get_segments()]
+    assert spans == [(0.25, 0.75), (0.75, 1.0)] * 2
+    nothing = RecallCurve(*(np.zeros(0),) * 4, "none")
+    with pytest.raises(UsageError, match="no motif was planted"):
+        plot_recall([nothing], tmp_path / "p.png")
+    with pytest.raises(ValueError, match="one length"):
+        RecallCurve(planted, half[:1], half, half, "")
