@@ -210,7 +210,9 @@ class _Job:
         missing = [key for key in scope.recordings if key not in done or key in again]
         if missing:
             self.committer.analyses([mined.analysis])
-            self.progress.begin(f"mining, by {scope.scope}", len(missing), 0, unit="scopes")
+            self.progress.begin(
+                f"mining, by {scope.scope}", len(missing), 0, unit="scope" if len(missing) == 1 else "scopes"
+            )
             chain = Chain(
                 contours.parent_id,
                 contours.id,
