@@ -51,10 +51,9 @@ def db(ingested: Path, tmp_path: Path) -> Path:
 
 def run_mine(db: Path, config: MiningConfig, name: str = "", **options: Any) -> MineReport:
     name = name or " ".join(map(str, parameters(config).values()))
+    said: dict[str, Any] = {"engine": "inline", "workers": 1} | options
     with open_writer(db, wait_s=10) as writer:
-        return mine_database(
-            MineOptions(config, name, **({"engine": "inline", "workers": 1} | options)), writer, Quiet()
-        )
+        return mine_database(MineOptions(config, name, **said), writer, Quiet())
 
 
 def only(report: MineReport) -> MinedAnalysis:
@@ -279,7 +278,7 @@ def test_analyses_are_told_apart(db: Path, tmp_path: Path) -> None:
         shown = top_motifs(database, 100, analysis="as one").rows()
         assert {row["scope"] for row in shown} == {"corpus"} and all(row["recordings"] >= 4 for row in shown)
         of_singers = top_motifs(database, 3, by="singer", analysis="by singer").rows()
-        strongest = {}
+        strongest: dict[str, str] = {}
         for row in sorted(rows(db, "motifs"), key=lambda r: (r["log10_p"], -r["length"], r["motif_id"])):
             if row["scope"] == "singer":
                 strongest.setdefault(row["scope_key"], row["motif_id"][:8])
