@@ -32,7 +32,7 @@ from motifdb.kernels.lanes import (
 )
 
 COMPLETE, PAUSED, STOPPED = 0, 1, 2
-_SPARSE = 40
+_SPARSE = 100
 """Words of the whole text for each end from which on a list of ends is faster than bits."""
 _MAX_KNOWN, _KNOWN_BUDGET, _KNOWN_SHARE = 8, 2_000_000, 16
 """Length of the short patterns that are looked up before the search, so that every task knows them; the work they may cost, at
@@ -103,7 +103,8 @@ def prepare(text: NDArray[np.uint8], unit_at: NDArray[np.int32], max_gap: int, l
             every,
             np.array([least], np.int64),
             min(_KNOWN_BUDGET, _KNOWN_SHARE * text.size),
-            np.zeros(1, np.uint8),
+            2**62,
+            np.array([0, 1], np.uint8),
         )
         if state != COMPLETE:
             break
@@ -252,7 +253,7 @@ def _find(prefix, tree):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def explore(database, max_gap, deepest, prefix, children, least, budget, stop):  # type: ignore[no-untyped-def]
+def explore(database, max_gap, deepest, prefix, children, least, budget, most, stop):  # type: ignore[no-untyped-def]
     """All frequent patterns below a prefix, depth first: in lexicographic order, what begins like a pattern after it.
 
     Parameters
@@ -261,15 +262,16 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, stop): 
     deepest : length of the longest patterns, number > len(prefix)
     prefix, children : uint8 ranks; the search is for patterns that begin with the prefix and one of `children`, ascending
     least : int64, shape (1,); support below it is out; may rise meanwhile
-    budget : work units (about 5 ns each) after which the search pauses between two patterns, never before the first
-    stop : uint8, shape (1,); not 0: return at once
+    budget : work units (about 5 ns each) after which the search pauses where it is asked to, never before the first pattern
+    most : patterns to find; where there are more, those of the least support are given up, as if `least` had risen
+    stop : uint8, shape (2,); the first not 0: return at once; the second not 0: pause once the budget is used up
 
     Returns
     -------
     state : COMPLETE, PAUSED or STOPPED
     part : (depth int32, symbol uint8, support int32), one for each pattern: its length, last symbol and support
-    pending : (path uint8, at int64, children uint8): what is left to visit below ``path[: len(prefix) + k]`` are
-        ``children[at[k] : at[k + 1]]``
+    pending : (path uint8, at int64, children uint8, supports int64): what is left to visit below ``path[: len(prefix) + k]``
+        are ``children[at[k] : at[k + 1]]``, with their supports
 
     Notes
     -----
@@ -329,6 +331,9 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, stop): 
             kid_node[n_kids] = -n_units[c]
             n_kids += 1
     kid_at[n_known + 1] = n_kids
+    n_each = np.zeros(n_units.max() + 1, dtype=np.int64)  # patterns found by support
+    n_kept = np.int64(0)  # of at least `lowest`
+    lowest = np.int64(0)
     while True:
         while d >= 0 and next_kid[d] == kid_at[node[d] + 1]:
             d -= 1
@@ -338,14 +343,22 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, stop): 
             state = STOPPED
             break
         is_full = (slot[d] + 2) * new_ends.size > _MAX_WORDS or end[d] > _MAX_ENDS
-        if n_found > 0 and (work > budget or is_full):
+        if n_found > 0 and ((work > budget and stop[1] != 0) or is_full):
             state = PAUSED
             break
         i = next_kid[d]
         next_kid[d] += 1
         s = np.int64(-kid_node[i])
-        if s < least[0]:
+        while lowest < least[0]:
+            n_kept -= n_each[lowest] if lowest < n_each.size else 0
+            lowest += 1
+        if s < lowest:
             continue
+        n_each[s] += 1
+        n_kept += 1
+        while n_kept > most:
+            n_kept -= n_each[lowest]
+            lowest += 1
         c = int(kid[i])
         v = node[d]
         x = n_known + 1 + n_found
@@ -387,7 +400,7 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, stop): 
         kid = grown(kid, n_kids + 256)
         kid_node = grown(kid_node, n_kids + 256)
         for c2 in candidates:
-            if n_units[c2] >= least[0]:
+            if n_units[c2] >= lowest:
                 kid[n_kids] = c2
                 kid_node[n_kids] = -n_units[c2]
                 n_kids += 1
@@ -411,10 +424,12 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, stop): 
         if k > 0:
             path[prefix.size + k - 1] = symbols[node[k] - n_known - 1]
     left = np.empty(left_at[-1], dtype=np.uint8)
+    left_support = np.empty(left_at[-1], dtype=np.int64)
     for k in range(d + 1):
         left[left_at[k] : left_at[k + 1]] = kid[next_kid[k] : kid_at[node[k] + 1]]
+        left_support[left_at[k] : left_at[k + 1]] = -kid_node[next_kid[k] : kid_at[node[k] + 1]]
     part = (depths[:n_found].copy(), symbols[:n_found].copy(), supports[:n_found].copy())
-    return state, part, (path, left_at, left)
+    return state, part, (path, left_at, left, left_support)
 
 
 @numba.njit(cache=True, nogil=True)

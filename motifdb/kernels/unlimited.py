@@ -62,7 +62,7 @@ def _forward(frequent, m, left, allowed):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _pending(pattern, first, m, child, child_next, child_at):  # type: ignore[no-untyped-def]
+def _pending(pattern, first, m, child, child_support, child_next, child_at):  # type: ignore[no-untyped-def]
     """What is left to search at depths first..m, as `explore` returns it."""
     path = np.empty(m, dtype=np.uint8)
     for d in range(m):
@@ -71,10 +71,12 @@ def _pending(pattern, first, m, child, child_next, child_at):  # type: ignore[no
     for d in range(first, m + 1):
         at[d - first + 1] = at[d - first] + child_at[d + 1] - child_next[d]
     children = np.empty(at[-1], dtype=np.uint8)
+    supports = np.empty(at[-1], dtype=np.int64)
     for d in range(first, m + 1):
         for i in range(child_next[d], child_at[d + 1]):
             children[at[d - first] + i - child_next[d]] = child[i] + 1
-    return path, at, children
+            supports[at[d - first] + i - child_next[d]] = child_support[i]
+    return path, at, children, supports
 
 
 @numba.njit(cache=True, nogil=True)
@@ -94,17 +96,19 @@ def _walk(  # type: ignore[no-untyped-def]
     first,
     least,
     budget,
+    most,
     stop,
     patience,
     long_from,
     counters,
+    n_each,
     found,
     entries,
     levels,
     masks,
 ):
     """Go on with the search until it ends or an array is too short; by itself, as nothing is allocated in it."""
-    m, n_patterns, work, n_idle, n_left_out, stride, n_visited = counters
+    m, n_patterns, work, n_idle, n_left_out, stride, n_visited, n_kept, lowest = counters
     patterns, offsets, supports = found
     row, parent, shadow = entries
     level_at, pattern, child, child_support, child_at, child_next, same_from, is_scanned, has_shadow = levels
@@ -121,7 +125,7 @@ def _walk(  # type: ignore[no-untyped-def]
         if stop[0] != 0:
             state = STOPPED
             break
-        if work >= budget and n_visited > 0:
+        if work >= budget and n_visited > 0 and stop[1] != 0:
             state = PAUSED
             break
         low, high = level_at[m], level_at[m + 1]
@@ -139,7 +143,10 @@ def _walk(  # type: ignore[no-untyped-def]
         c = int(child[child_next[m]])
         support = child_support[child_next[m]]
         child_next[m] += 1
-        minimum = least[0]
+        while lowest < least[0]:
+            n_kept -= n_each[lowest] if lowest < n_each.size else 0
+            lowest += 1
+        minimum = lowest
         if support < minimum:
             continue
         pattern[m] = c
@@ -223,6 +230,11 @@ def _walk(  # type: ignore[no-untyped-def]
             supports[n_patterns] = support
             n_patterns += 1
             offsets[n_patterns] = a + m
+            n_each[support] += 1
+            n_kept += 1
+            while n_kept > most:
+                n_kept -= n_each[lowest]
+                lowest += 1
         if is_leaf:
             m -= 1
             continue
@@ -262,12 +274,23 @@ def _walk(  # type: ignore[no-untyped-def]
                 b += 1
         child_next[m] = child_at[m]
         child_at[m + 1] = b
-    return state, (m, n_patterns, work, n_idle, n_left_out, stride, n_visited)
+    return state, (m, n_patterns, work, n_idle, n_left_out, stride, n_visited, n_kept, lowest)
 
 
 @numba.njit(cache=True, nogil=True)
 def explore(  # type: ignore[no-untyped-def]
-    tables, only_closed, min_length, max_length, prefix, children, least, budget, stop, patience, long_from
+    tables,
+    only_closed,
+    min_length,
+    max_length,
+    prefix,
+    children,
+    least,
+    budget,
+    most,
+    stop,
+    patience,
+    long_from,
 ):
     """Search the subtrees of some children of a prefix, in lexicographic order (a prefix first).
 
@@ -278,16 +301,17 @@ def explore(  # type: ignore[no-untyped-def]
     min_length, max_length : symbols; closure is judged over patterns of every length
     prefix, children : uint8, ranks from 1, children ascending; the prefix itself is judged elsewhere
     least : int64, shape (1,), least support, at least 1; read again at every node, and may only rise meanwhile
-    budget : int, work units (about one per entry looked at); at least one node is visited
-    stop : uint8, shape (1,); not 0 ends the search
+    budget : int, work units (about one per entry looked at) after which to pause where asked to; at least one node is visited
+    most : int, patterns to find; where there are more, those of the least support are given up, as if `least` had risen
+    stop : uint8, shape (2,); the first not 0 ends the search, the second not 0 pauses it once the budget is used up
     patience, long_from : `PATIENCE` and `LONG`; nothing but the time depends on them
 
     Returns
     -------
     state : COMPLETE, PAUSED or STOPPED
     part : patterns uint8 one after the other, offsets int64 (n_patterns + 1,), supports int64 (n_patterns,)
-    pending : what is left where PAUSED: path uint8 beginning with the prefix, at int64, children uint8; the children still
-        to visit of ``path[:d]`` are ``children[at[d - len(prefix)] : at[d - len(prefix) + 1]]``
+    pending : what is left where PAUSED: path uint8 beginning with the prefix, at int64, children uint8, supports int64; the
+        children still to visit of ``path[:d]`` are ``children[at[d - len(prefix)] : at[d - len(prefix) + 1]]``
     """
     following = tables.following
     n_symbols = following.shape[1]
@@ -339,9 +363,10 @@ def explore(  # type: ignore[no-untyped-def]
         child_support[i] = units[int(child[i])]
     child_at[m + 1] = children.size
     # where in the path, patterns found, work done; patterns since the last closed one, patterns that BackScan did not look at
-    # since the last one that it did, one in how many it looks at; nodes visited
+    # since the last one that it did, one in how many it looks at; nodes visited; patterns found and kept, their least support
     zero = np.int64(0)
-    counters = (m, zero, np.int64(level_at[m + 1]), np.int64(patience), zero, zero + 1, zero)
+    counters = (m, zero, np.int64(level_at[m + 1]), np.int64(patience), zero, zero + 1, zero, zero, zero)
+    n_each = np.zeros(units.max() + 1 if n_symbols > 0 else 1, dtype=np.int64)  # patterns found by support
     while True:
         state, counters = _walk(
             tables,
@@ -351,10 +376,12 @@ def explore(  # type: ignore[no-untyped-def]
             first,
             least,
             budget,
+            most,
             stop,
             patience,
             long_from,
             counters,
+            n_each,
             (patterns, offsets, supports),
             (row, parent, shadow),
             (
@@ -395,5 +422,5 @@ def explore(  # type: ignore[no-untyped-def]
             alive, got = np.empty(n * n_bytes, dtype=np.uint8), np.empty(n * n_bytes, dtype=np.uint8)
     part = (patterns[: offsets[n_patterns]], offsets[: n_patterns + 1], supports[:n_patterns])
     if state == PAUSED:
-        return PAUSED, part, _pending(pattern, first, m, child, child_next, child_at)
-    return state, part, (patterns[:0], offsets[:1], patterns[:0])
+        return PAUSED, part, _pending(pattern, first, m, child, child_support, child_next, child_at)
+    return state, part, (patterns[:0], offsets[:1], patterns[:0], supports[:0])

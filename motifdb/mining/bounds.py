@@ -62,12 +62,19 @@ class Tally:
     which they were found: it is the smallest support at or above `least` from which on patterns and bytes keep within the limits.
     """
 
-    def __init__(self, least: int, max_patterns: int, max_bytes: int | None) -> None:
+    def __init__(self, least: int, max_patterns: int, max_bytes: int | None, least_bytes: int = 1) -> None:
         self.least = least
         self.stopped_by: str | None = None
+        self._least_bytes = least_bytes  # that any pattern takes
         self._limits = (("max_patterns", max_patterns), ("memory_limit", max_bytes))
         self._n_each = np.zeros(1, np.int64)
         self._bytes_each = np.zeros(1, np.int64)
+
+    @property
+    def most(self) -> int:
+        """Patterns that no task needs to find more of: above this some bound is reached for certain."""
+        limits = [limit for _, limit in self._limits if limit is not None]
+        return int(min([limits[0], *(limit // self._least_bytes for limit in limits[1:])]))
 
     def add(self, supports: NDArray[np.int64], n_bytes: NDArray[np.int64]) -> int:
         """Count in what was found; the support below which nothing is needed any more."""
@@ -104,13 +111,14 @@ def _padded(array: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 
 @dataclass
 class Watch:
-    """A flag that running kernels look at, set when time is up or the search is to end for another reason.
+    """Flags that running kernels look at: `stop[0]` when time is up or the search is to end for another reason.
 
     As a context manager it starts the clock; leaving it sets the flag, so that no kernel runs on behind a Ctrl-C.
+    `stop[1]` asks kernels to share their work (`motifdb.mining.explore`).
     """
 
     time_limit_s: float | None = None
-    stop: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(1, np.uint8))
+    stop: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(2, np.uint8))
     is_late: bool = False
 
     def __enter__(self) -> Watch:

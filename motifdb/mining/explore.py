@@ -1,8 +1,8 @@
 """A search over a tree of prefixes, cut into tasks by the work it turns out to be, on any number of workers.
 
-A task is a prefix and the symbols to follow it with. It runs depth first until its budget of work is used up, then hands
-back what is left on its path: siblings still to visit at each depth, each depth one new task. So the tree is split where
-the work is, which no look at first symbols could tell. Everything a task found comes before everything it left in
+A task is a prefix and the symbols to follow it with. It runs depth first; when it has done its share and another worker
+waits, it hands back what is left on its path: siblings still to visit at each depth, each depth one new task. So the tree is
+split where the work is, which no look at first symbols could tell. Everything a task found comes before everything it left in
 lexicographic order, deeper before shallower; parts put together in that order are the same arrays for every number of
 workers and every budget.
 """
@@ -23,7 +23,7 @@ from motifdb.kernels.gapped import PAUSED, STOPPED
 from motifdb.mining.bounds import Tally, Watch
 
 Part = tuple[NDArray[Any], ...]
-Pending = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]
+Pending = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]
 Submit = Callable[..., "Future[Any]"]
 
 
@@ -32,11 +32,15 @@ class Work(Protocol):
 
     @property
     def run(self) -> Callable[..., Any]:
-        """Does one task, ``run(*task, stop=stop)``; ends early, with whatever result, once `stop[0]` is not 0."""
+        """Does one task, ``run(*task, stop=stop)``.
+
+        It ends early, with whatever result, once `stop[0]` is not 0, and pauses, where it can, once its budget is used up
+        and `stop[1]` is not 0: there are workers without work.
+        """
 
 
 class Space(Work, Protocol):
-    """A tree to search; `run` takes (prefix, children, least, budget) and gives (state, part, pending)."""
+    """A tree to search; `run` takes (prefix, children, least, budget, most) and gives (state, part, pending)."""
 
     def weigh(self, part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Support and bytes of each pattern of a part."""
@@ -51,7 +55,7 @@ class Pool(Protocol):
 
     @property
     def task_work(self) -> int:
-        """Budget of a task, in work units of about 5 ns: long enough to outweigh handing it out."""
+        """Work, in units of about 5 ns, that a task does before it shares: long enough to outweigh handing it out."""
 
     def open(self, work: Work, stop: NDArray[np.uint8]) -> AbstractContextManager[Submit]:
         """Hand out the work's arrays once; gives the function that submits a task."""
@@ -62,7 +66,7 @@ class Threads:
     """Threads of this process: the kernels hold no lock, and share the arrays."""
 
     n_workers: int = 1
-    task_work: int = 20_000_000
+    task_work: int = 2_000_000
 
     @contextmanager
     def open(self, work: Work, stop: NDArray[np.uint8]) -> Iterator[Submit]:
@@ -82,6 +86,7 @@ class _Place:
 
     prefix: NDArray[np.uint8]
     children: NDArray[np.uint8]
+    supports: NDArray[np.int64]
     part: Part | None = None
     left: list[_Place] = field(default_factory=list)
 
@@ -104,7 +109,7 @@ def explore(space: Space, children: NDArray[np.uint8], pool: Pool, tally: Tally,
     LateError
         where the watch rang.
     """
-    root = _Place(np.empty(0, np.uint8), children)
+    root = _Place(np.empty(0, np.uint8), children, np.full(len(children), 2**62))
     least = np.array([tally.least], np.int64)
     waiting: list[tuple[int, int, _Place]] = [(0, 0, root)]
     running: dict[Future[Any], _Place] = {}
@@ -113,10 +118,14 @@ def explore(space: Space, children: NDArray[np.uint8], pool: Pool, tally: Tally,
         while waiting or running:
             while waiting and len(running) < pool.n_workers:
                 place = heapq.heappop(waiting)[2]
-                # at first, and at the end, short tasks, so that no worker waits for another's long one
-                is_short = pool.n_workers > 1 and len(waiting) < 2 * pool.n_workers
-                budget = pool.task_work // 10 if is_short else pool.task_work
-                running[submit(place.prefix, place.children, least, budget)] = place
+                # what has too little support by now is not worth the way to it
+                is_wanted = place.supports >= least[0]
+                if place is root or is_wanted.any():
+                    task = (place.prefix, place.children[is_wanted], least, pool.task_work, tally.most)
+                    running[submit(*task)] = place
+            watch.stop[1] = not waiting and len(running) < pool.n_workers
+            if not running:
+                break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 place = running.pop(future)
@@ -128,18 +137,20 @@ def explore(space: Space, children: NDArray[np.uint8], pool: Pool, tally: Tally,
                 least[0] = tally.add(*space.weigh(part))
                 if state == PAUSED:
                     place.left = _left(pending, len(place.prefix))
-                    for task in place.left:
+                    for left in place.left:
                         n_tasks += 1
                         # the shallower, the more is likely to hang on it
-                        heapq.heappush(waiting, (len(task.prefix), n_tasks, task))
+                        heapq.heappush(waiting, (len(left.prefix), n_tasks, left))
     return list(_in_order(root))
 
 
 def _left(pending: Pending, depth: int) -> list[_Place]:
     """The tasks that a paused one leaves, in lexicographic order."""
-    path, at, children = pending
+    path, at, children, supports = pending
     return [
-        _Place(path[:d].copy(), children[at[d - depth] : at[d - depth + 1]].copy())
+        _Place(
+            path[:d], children[at[d - depth] : at[d - depth + 1]], supports[at[d - depth] : at[d - depth + 1]]
+        )
         for d in range(len(path), depth - 1, -1)
         if at[d - depth] < at[d - depth + 1]
     ]
@@ -149,8 +160,8 @@ def _in_order(root: _Place) -> Iterator[Part]:
     stack = [root]
     while stack:
         place = stack.pop()
-        assert place.part is not None
-        yield place.part
+        if place.part is not None:
+            yield place.part
         stack.extend(reversed(place.left))
 
 

@@ -87,7 +87,7 @@ class _Search:
             where the watch rang.
         """
         room = self.bounds.left_for_patterns(self.space.n_bytes)
-        tally = Tally(self.wanted.min_support, most, room)
+        tally = Tally(self.wanted.min_support, most, room, _PATTERN_BYTES)
         parts = explore(self.space, self.space.first, self.pool, tally, watch)
         patterns, offsets, support = self.space.put_together(parts, tally.least)
         del parts
@@ -192,6 +192,7 @@ class Limited:
         children: NDArray[np.uint8],
         least: NDArray[np.int64],
         budget: int,
+        most: int,
         *,
         stop: NDArray[np.uint8],
     ) -> tuple[int, Part, Any]:
@@ -199,7 +200,15 @@ class Limited:
         # one symbol more than asked for: it tells which of the longest are closed
         deepest = self.wanted.max_length + (self.wanted.closure != contiguous.ALL)
         found: tuple[int, Part, Any] = gapped.explore(
-            self.tables, self.max_gap, deepest, _frozen(prefix), _frozen(children), least, budget, stop
+            self.tables,
+            self.max_gap,
+            deepest,
+            _frozen(prefix),
+            _frozen(children),
+            _own(least),
+            budget,
+            most,
+            stop,
         )
         return found
 
@@ -268,6 +277,7 @@ class Unlimited:
         children: NDArray[np.uint8],
         least: NDArray[np.int64],
         budget: int,
+        most: int,
         *,
         stop: NDArray[np.uint8],
     ) -> tuple[int, Part, Any]:
@@ -279,8 +289,9 @@ class Unlimited:
             self.wanted.max_length,
             _frozen(prefix),
             _frozen(children),
-            least,
+            _own(least),
             budget,
+            most,
             stop,
             unlimited.PATIENCE,
             unlimited.LONG,
@@ -322,6 +333,11 @@ def _frozen(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     array = array.view()
     array.setflags(write=False)
     return array
+
+
+def _own(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Writable; a task of a cluster is given a copy that is not, and would be compiled once more."""
+    return array if array.flags.writeable else array.copy()
 
 
 def _n_bytes(tables: tuple[Any, ...]) -> int:

@@ -27,7 +27,7 @@ def locate(
     max_gap: int | None,
     max_occurrences: int | None,
 ) -> tuple[NDArray[np.int64], Lists]:
-    """Minimal windows of patterns in lexicographic order, as `windows.find_windows` returns them.
+    """Minimal windows of patterns in lexicographic order, as `windows.find` returns them.
 
     `max_occurrences` None counts without listing.
 
@@ -54,13 +54,12 @@ class Finder:
 
     ranks: NDArray[np.uint8]
     offsets: NDArray[np.int64]
-    text: NDArray[np.uint8]
     sequence_at: NDArray[np.int32]
     sequence_end: NDArray[np.int32]
     group_of: NDArray[np.int32]
     n_groups: int
     limit: int
-    table: NDArray[np.int32]
+    places: windows.Places
 
     @classmethod
     def of(
@@ -77,21 +76,20 @@ class Finder:
         rank[vocabulary.astype(np.int64) + 128] = np.arange(1, len(vocabulary) + 1)
         longest = int(np.diff(database.offsets).max(initial=0))
         limit = windows.UNLIMITED if max_gap is None or max_gap >= longest else max_gap
-        is_unlimited = limit == windows.UNLIMITED
-        table = next_table(text, len(vocabulary)) if is_unlimited else np.empty((0, 0), np.int32)
+        if limit == windows.UNLIMITED:
+            refuse_table(text, len(vocabulary))
         arrays = [
             rank[patterns.astype(np.int64) + 128],
             pattern_offsets.view(),
-            text,
             sequence_at,
             sequence_end,
             database.group_of.view(),
-            table,
         ]
         for array in arrays:  # so that threads and tasks of a cluster run the same compiled code
             array.setflags(write=False)
-        ranks, offsets, text, sequence_at, sequence_end, group_of, table = arrays
-        return cls(ranks, offsets, text, sequence_at, sequence_end, group_of, database.n_groups, limit, table)
+        places = windows.list_places(text, sequence_at, limit)
+        ranks, offsets, sequence_at, sequence_end, group_of = arrays
+        return cls(ranks, offsets, sequence_at, sequence_end, group_of, database.n_groups, limit, places)
 
     def find(
         self, first: int, last: int, max_occurrences: int | None, stop: NDArray[np.uint8]
@@ -101,19 +99,19 @@ class Finder:
         ranks = self.ranks[at[0] : at[-1]]
         offsets = at - at[0]
         ranks.setflags(write=False)
-        counts, lists, is_complete = windows.find_windows(
+        counts, lists, is_complete = windows.find(
             ranks,
             offsets,
             windows.shared_prefixes(ranks, offsets),
-            self.text,
+            self.places,
             self.sequence_at,
             self.sequence_end,
             self.group_of,
             self.n_groups,
             self.limit,
-            self.table,
             max_occurrences is not None,
             max_occurrences or 0,
+            stop,
         )
         return counts, lists, bool(is_complete)
 
@@ -144,13 +142,6 @@ class Finder:
         n_tasks = 1 if pool.n_workers == 1 else min(n, _TASKS_EACH * pool.n_workers)
         bounds = np.linspace(0, n, n_tasks + 1).astype(int).tolist() if n else [0]
         return list(pairwise(bounds))
-
-
-def next_table(text: NDArray[np.uint8], n_symbols: int) -> NDArray[np.int32]:
-    """`windows.next_table`, refused where it would take more than 2 GiB."""
-    refuse_table(text, n_symbols)
-    table: NDArray[np.int32] = windows.next_table(text, n_symbols)
-    return table
 
 
 def refuse_table(text: NDArray[np.uint8], n_symbols: int) -> None:

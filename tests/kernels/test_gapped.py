@@ -47,7 +47,7 @@ def search(
     tasks = [(NONE, every)]
     while tasks:
         prefix, children = tasks.pop()
-        state, part, (path, at, left) = gapped.explore(
+        state, part, (path, at, left, left_support) = gapped.explore(
             arranged,
             max_gap,
             deepest,
@@ -55,11 +55,13 @@ def search(
             children,
             np.array([least], np.int64),
             budget,
-            np.zeros(1, np.uint8),
+            2**62,
+            np.array([0, 1], np.uint8),
         )
         parts.append(part)
         assert state in (COMPLETE, PAUSED)
         assert (len(left) > 0) == (state == PAUSED)
+        assert len(left) == len(left_support) and (left_support >= least).all()
         assert path[: len(prefix)].tolist() == prefix.tolist()
         for k in range(len(at) - 1):
             if at[k] < at[k + 1]:
@@ -207,15 +209,15 @@ def test_support_that_rises_and_stop() -> None:
     every = np.array([1, 2, 3], np.uint8)
     every.setflags(write=False)
     arguments = (arranged, 1, NO_LIMIT, NONE, every)
-    no_stop = np.zeros(1, np.uint8)
-    state, part, _ = gapped.explore(*arguments, np.array([3], np.int64), 2**62, no_stop)
+    no_stop = np.zeros(2, np.uint8)
+    state, part, _ = gapped.explore(*arguments, np.array([3], np.int64), 2**62, 2**62, no_stop)
     assert (state, part[0].tolist(), part[1].tolist(), part[2].tolist()) == (
         COMPLETE,
         [1, 2, 1],
         [1, 2, 2],
         [4, 3, 4],
     )
-    state, part, _ = gapped.explore(*arguments, np.array([1], np.int64), 2**62, np.ones(1, np.uint8))
+    state, part, _ = gapped.explore(*arguments, np.array([1], np.int64), 2**62, 2**62, np.ones(2, np.uint8))
     assert (state, len(part[0])) == (STOPPED, 0)
 
 

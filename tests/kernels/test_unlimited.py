@@ -53,9 +53,9 @@ def search(
     budget: int = 2**62,
     patience: int = unlimited.PATIENCE,
     long_from: int = unlimited.LONG,
-) -> tuple[int, Part, tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]]:
+) -> tuple[int, Part, tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]]:
     prefix, children = whole(tables) if task is None else task
-    least, stop = np.array([min_support]), np.zeros(1, np.uint8)
+    least, stop = np.array([min_support]), np.array([0, 1], np.uint8)
     return unlimited.explore(  # type: ignore[no-any-return]
         tables,
         only_closed,
@@ -65,6 +65,7 @@ def search(
         children,
         least,
         budget,
+        2**62,
         stop,
         patience,
         long_from,
@@ -81,7 +82,9 @@ def in_pieces(tables: Tables, min_support: int, budget: int, **how: Any) -> list
     found = []
     tasks = [whole(tables)]
     while tasks:
-        state, part, (path, at, children) = search(tables, min_support, task=tasks[-1], budget=budget, **how)
+        state, part, (path, at, children, _) = search(
+            tables, min_support, task=tasks[-1], budget=budget, **how
+        )
         prefix, _ = tasks.pop()
         found += spelled(part)
         if state == PAUSED:
@@ -196,11 +199,11 @@ def test_stops_when_told_and_obeys_a_raised_support() -> None:
     prefix, children = whole(tables)
     told = (unlimited.PATIENCE, unlimited.LONG)
     how = (tables, True, 1, NO_LIMIT, prefix, children)
-    state, part, _ = unlimited.explore(*how, np.array([1]), 2**62, np.ones(1, np.uint8), *told)
+    state, part, _ = unlimited.explore(*how, np.array([1]), 2**62, 2**62, np.ones(2, np.uint8), *told)
     assert state == STOPPED
     assert spelled(part) == []
     # what is pending was frequent when it was left; the support has risen since
-    state, _, (path, at, rest) = search(tables, 1, budget=1)
+    state, _, (path, at, rest, _) = search(tables, 1, budget=1)
     assert state == PAUSED
     for i, d in enumerate(range(len(path) + 1)):
         task = (frozen(path[:d].tolist()), frozen(rest[at[i] : at[i + 1]].tolist()))

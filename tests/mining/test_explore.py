@@ -32,6 +32,7 @@ class Words:
         children: NDArray[np.uint8],
         least: NDArray[np.int64],
         budget: int,
+        most: int,
         *,
         stop: NDArray[np.uint8],
     ) -> tuple[int, Part, Any]:
@@ -44,10 +45,12 @@ class Words:
         while len(path) >= len(start):
             if stop[0]:
                 return STOPPED, (np.empty(0, object), np.empty(0, np.int64)), None
-            if budget <= 0:
+            if budget <= 0 and (stop[1] or self.n_runs < 20):
                 left = [bytes(to_do.get(d, b"")) for d in range(len(start), len(path) + 1)]
                 at = np.concatenate([[0], np.cumsum([len(x) for x in left])])
-                return PAUSED, _part(found), (_u8(path), at, _u8(b"".join(left)))
+                below = [path[:d] + bytes([c]) for d, x in enumerate(left, len(start)) for c in x]
+                supports = np.array([sum(w.startswith(p) for w in self.words) for p in below], np.int64)
+                return PAUSED, _part(found), (_u8(path), at, _u8(b"".join(left)), supports)
             if not to_do.get(len(path)):
                 path = path[:-1]
                 if not path and not start and not to_do.get(0):
@@ -102,9 +105,7 @@ def test_parts_join_in_order_whatever_the_budget_and_the_workers(
     words: list[bytes], least: int, task_work: int, n_workers: int
 ) -> None:
     tally = Tally(least, 10**9, None)
-    # a pool of several workers gives a tenth of the work at first
-    pool = Threads(n_workers, task_work if n_workers == 1 else 10 * task_work)
-    assert _explored(words, tally, pool) == _truth(words, least)
+    assert _explored(words, tally, Threads(n_workers, task_work)) == _truth(words, least)
     assert tally.stopped_by is None and tally.least == least
 
 
@@ -117,7 +118,7 @@ def test_a_bound_keeps_the_same_complete_set_whatever_the_order(
     supports = sorted({n for _, n in truth})
     fitting = [s for s in [*supports, supports[-1] + 1] if sum(n >= s for _, n in truth) <= most]
     tally = Tally(1, most, None)
-    found = _explored(words, tally, Threads(n_workers, 10 * task_work))
+    found = _explored(words, tally, Threads(n_workers, task_work))
     wanted = [(p, n) for p, n in truth if n >= min(fitting)]
     assert [(p, n) for p, n in found if n >= tally.least] == wanted
     assert (tally.stopped_by is None) == (len(truth) <= most)
