@@ -20,6 +20,7 @@ from motifdb.config import MiningConfig
 from motifdb.errors import InputError, UsageError
 from motifdb.kernels import planting as kernels
 from motifdb.kernels.markov import MarkovChain, fit, sample
+from motifdb.pipelines.engine import usable_cores
 from motifdb.pipelines.lineage import Lineage, find_mining
 from motifdb.pipelines.motif_rows import PhraseColumns, contour_text
 from motifdb.pipelines.planting import durations_s, mined, name_of, plant, planted_at, score
@@ -34,7 +35,6 @@ from motifdb.pipelines.selftest_plan import (
     is_kept,
     load_phrases,
     mapped,
-    n_cores,
     number_of,
     paths_of,
     planned,
@@ -78,7 +78,7 @@ def selftest(snapshot: Snapshot, options: Options, progress: Progress) -> Result
 
         return sing_and_mine(snapshot, analysis, options, (strengths, lengths), chosen, progress)
     n_motifs = options.n_motifs or N_MOTIFS
-    workers = options.workers or n_cores()
+    workers = options.workers or usable_cores()
     everything = list(load_phrases(snapshot, analysis.contour_id, chosen.names))
     progress.start("mining without planting")
     recordings, n_failed = [], 0

@@ -28,6 +28,7 @@ from motifdb.errors import InputError, UsageError
 from motifdb.kernels import planting as kernels
 from motifdb.kernels.markov import MarkovChain, fit
 from motifdb.kernels.synth import CONTROL_HOP_S, VOWELS_HZ, Voice, sing
+from motifdb.pipelines.engine import usable_cores
 from motifdb.pipelines.lineage import Lineage
 from motifdb.pipelines.motif_rows import PhraseColumns, contour_text
 from motifdb.pipelines.planting import Places, Score, mined, score
@@ -43,7 +44,6 @@ from motifdb.pipelines.selftest_plan import (
     has_room,
     is_kept,
     mapped,
-    n_cores,
     number_of,
     paths_of,
     summed,
@@ -125,7 +125,7 @@ def sing_and_mine(
     """The self-test with `options.is_audio`; `planned` are strengths and lengths."""
     strengths, lengths = planned
     ear = _Ear(analysis)
-    workers = options.workers or n_cores()
+    workers = options.workers or usable_cores()
     progress.start("reading pitch")
     beginnings = _beginnings(snapshot, analysis, drawn, ear, min(lengths), min(strengths))
     chosen = list(islice(beginnings, options.n_recordings or AUDIO_N_RECORDINGS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -296,11 +295,6 @@ def paths_of(snapshot: Snapshot, names: Sequence[str]) -> dict[str, str]:
 def number_of(recording_id: str) -> int:
     """A recording's number for random generators: the same in every database that holds it."""
     return int.from_bytes(recording_id.encode()[:16], "big")
-
-
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def mapped(function: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:

@@ -18,7 +18,8 @@ from motifdb.pipelines.demo_corpus import make_demo_corpus
 from motifdb.pipelines.perturb import changed_quantiser, half_frame_later, mined_places, with_noise
 from motifdb.pipelines.progress import Quiet
 from motifdb.pipelines.records import PitchTrack
-from motifdb.pipelines.stability import Options, Report, draw, measure_stability, notes, table
+from motifdb.pipelines.stability import Options, measure_stability
+from motifdb.pipelines.stability_report import Report, draw, notes, table
 from motifdb.pipelines.stages import pitch_tracks
 from tests.pipelines.small import FINE, make_f0_corpus, prints, rows, run, violations
 from tests.reference import spans as plain
