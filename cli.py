@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +78,40 @@ Out = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Write to this file instead of the terminal.", show_default=False),
 ]
+MaxGap = Annotated[
+    str | None,
+    typer.Option(
+        help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False
+    ),
+]
+OfRecordings = Annotated[
+    str | None,
+    typer.Option(
+        "--analysis",
+        help="Mining analysis of single recordings, by name or beginning of its id; default: the only one.",
+        show_default=False,
+    ),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.", show_default=False),
+]
+OnlyTable = Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")]
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Any]:
+    """A database to write to; Ctrl-C ends the command with a sentence, as what was whole is stored."""
+    from motifdb.catalog.store import open_writer
+
+    try:
+        with open_writer(path) as writer:
+            yield writer
+    except KeyboardInterrupt:
+        typer.echo(
+            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
+        )
+        raise typer.Exit(130) from None
 
 
 # -- making motifs ---------------------------------------------------------------------------------------
@@ -106,12 +142,7 @@ def ingest(
     k: Annotated[
         int | None, typer.Option("--k", help="Number of pitch clusters (kmeans).", show_default=False)
     ] = None,
-    max_gap: Annotated[
-        str | None,
-        typer.Option(
-            help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False
-        ),
-    ] = None,
+    max_gap: MaxGap = None,
     channel: Annotated[
         str | None, typer.Option(help="mix, left, right or a channel's number.", show_default=False)
     ] = None,
@@ -170,7 +201,7 @@ def ingest(
         motifdb ingest corpus/ --until files
     """
     from motifdb.catalog.locate import default_database
-    from motifdb.catalog.store import create, open_writer
+    from motifdb.catalog.store import create
     from motifdb.pipelines.ingest import Options
     from motifdb.pipelines.ingest import ingest as run
     from motifdb.pipelines.inputs.f0 import parse_hop
@@ -208,14 +239,8 @@ def ingest(
     path, is_new = default_database(db, paths)
     if is_new:
         create(path)
-    try:
-        with open_writer(path) as writer:
-            report = run(options, writer, Quiet() if quiet else Lines(), labelling)
-    except KeyboardInterrupt:
-        typer.echo(
-            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
-        )
-        raise typer.Exit(130) from None
+    with _writing(path) as writer:
+        report = run(options, writer, Quiet() if quiet else Lines(), labelling)
     if not quiet:
         typer.echo(summary(path, options, report))
     if report.failures:
@@ -244,12 +269,7 @@ def mine(
         str,
         typer.Option(help="Mined together: recording, singer, style, work, artist, another label, corpus."),
     ] = "recording",
-    max_gap: Annotated[
-        str | None,
-        typer.Option(
-            help="Symbols that may be skipped inside a motif, or none for any number.", show_default=False
-        ),
-    ] = None,
+    max_gap: MaxGap = None,
     min_support: Annotated[
         str | None, typer.Option(help="Least support: a count, or a share (0.05, 5%).", show_default=False)
     ] = None,
@@ -301,7 +321,10 @@ def mine(
         bool, typer.Option("--retry-bounded", help="Mine again what a bound cut short.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(help="Threads or Ray tasks; default: one per core.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Threads or Ray tasks; default: one per core, with --spmf one.", show_default=False
+        ),
     ] = None,
     engine: Annotated[
         EngineName, typer.Option(help="Threads of this process (auto, inline), or Ray tasks.")
@@ -338,6 +361,27 @@ def mine(
     if spmf is not None:
         from motifdb.mining.spmf import mine_file
 
+        of_databases = {
+            "--db": db,
+            "--scope": None if scope == "recording" else scope,
+            "--min-duration": min_duration,
+            "--max-duration": max_duration,
+            "--preset": None if preset == "default" else preset,
+            "--config": config,
+            "--set": set_,
+            "--contours": contours,
+            "--conflicts": conflicts,
+            "--name": name,
+            "--refresh": refresh or None,
+            "--retry-bounded": retry_bounded or None,
+            "--ray-address": ray_address,
+            "--engine": "ray" if engine is EngineName.ray else None,
+        }
+        for option, value in of_databases.items():
+            if value is not None:
+                raise UsageError(
+                    f"{option} is for contours in a database; --spmf mines a file of plain sequences"
+                )
         if min_support is None:
             raise UsageError(
                 "--spmf needs --min-support: a count of sequences, or a share such as 0.05 or 5%"
@@ -348,10 +392,10 @@ def mine(
             min_support=min_support,
             max_gap=max_gap if max_gap is not None else 0,
             support=support.value if support else "sequences",
-            min_length=min_length or 1,
+            min_length=1 if min_length is None else min_length,
             max_length=max_length,
-            workers=workers or 1,
-            max_patterns=max_patterns or 20_000_000,
+            workers=1 if workers is None else workers,
+            max_patterns=20_000_000 if max_patterns is None else max_patterns,
             memory_limit=memory_limit,
             time_limit_s=time_limit,
         )
@@ -359,7 +403,6 @@ def mine(
             typer.echo(str(done), err=output is None)
         return
     from motifdb.catalog.locate import find_database
-    from motifdb.catalog.store import open_writer
     from motifdb.pipelines.mined_summary import mined_summary
     from motifdb.pipelines.mining import MineOptions, make_limits, mine_database
     from motifdb.pipelines.progress import Lines, Quiet
@@ -399,14 +442,8 @@ def mine(
         retry_bounded=retry_bounded,
     )
     path = find_database(db)
-    try:
-        with open_writer(path) as writer:
-            report = mine_database(options, writer, Quiet() if quiet else Lines())
-    except KeyboardInterrupt:
-        typer.echo(
-            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
-        )
-        raise typer.Exit(130) from None
+    with _writing(path) as writer:
+        report = mine_database(options, writer, Quiet() if quiet else Lines())
     if not quiet:
         typer.echo(mined_summary(path, options, report))
     if any(mined.failed for mined in report.mined):
@@ -438,13 +475,7 @@ def presets(
 @app.command(rich_help_panel="Make motifs")
 def dictionary(
     by: Annotated[str, typer.Option(help="The label whose values get a dictionary each: singer, style, ...")],
-    analysis: Annotated[
-        str | None,
-        typer.Option(
-            help="Mining analysis of single recordings, by name or beginning of its id; default: the only one.",
-            show_default=False,
-        ),
-    ] = None,
+    analysis: OfRecordings = None,
     matches: Annotated[
         str,
         typer.Option(help="all places, or the first in each phrase (as sid-2020's released code cuts them)."),
@@ -461,7 +492,7 @@ def dictionary(
     db: Db = None,
     format_: OutFormat = Format.table,
     output: Out = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")] = False,
+    quiet: OnlyTable = False,
 ) -> None:
     """Unite each singer's motifs and find them again in all of the singer's recordings (sid-2020's M(S)).
 
@@ -478,20 +509,13 @@ def dictionary(
     from typing import cast
 
     from motifdb.catalog.locate import find_database
-    from motifdb.catalog.store import open_writer
     from motifdb.pipelines.dictionary import Options, make_dictionaries, notes
     from motifdb.pipelines.progress import Lines, Quiet
 
     options = Options(by, cast(Any, matches), analysis, name, min_clip)
     options.check()
-    try:
-        with open_writer(find_database(db)) as writer:
-            report = make_dictionaries(options, writer, Quiet() if quiet else Lines())
-    except KeyboardInterrupt:
-        typer.echo(
-            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
-        )
-        raise typer.Exit(130) from None
+    with _writing(find_database(db)) as writer:
+        report = make_dictionaries(options, writer, Quiet() if quiet else Lines())
     _write(report.table, format_, output)
     if not quiet:
         typer.echo("\n".join(notes(report)), err=format_ is not Format.table or output is not None)
@@ -527,23 +551,14 @@ def selftest(
             help="Recordings to plant in, drawn at random; default: 20 (audio: 3).", show_default=False
         ),
     ] = None,
-    analysis: Annotated[
-        str | None,
-        typer.Option(
-            help="Mining analysis of recordings, by name or beginning of its id; default: the only one.",
-            show_default=False,
-        ),
-    ] = None,
+    analysis: OfRecordings = None,
     seed: Annotated[int, typer.Option(help="Another seed plants other motifs.")] = 1,
     workers: Annotated[
         int | None,
         typer.Option(help="Threads; default: one per core. Results are the same.", show_default=False),
     ] = None,
     format_: OutFormat = Format.table,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Picture to draw: png, svg or pdf.", show_default=False),
-    ] = None,
+    output: Picture = None,
     at: At = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no legend.")] = False,
 ) -> None:
@@ -595,13 +610,7 @@ def selftest(
 
 @app.command(rich_help_panel="Make motifs")
 def stability(
-    analysis: Annotated[
-        str | None,
-        typer.Option(
-            help="Mining analysis of single recordings, by name or beginning of its id; default: the only one.",
-            show_default=False,
-        ),
-    ] = None,
+    analysis: OfRecordings = None,
     scope_key: Annotated[
         list[str] | None,
         typer.Option(
@@ -627,13 +636,10 @@ def stability(
         bool,
         typer.Option("--retry-failed", help="Measure recordings anew of which a rerun could not be made."),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.", show_default=False),
-    ] = None,
+    output: Picture = None,
     db: Db = None,
     format_: OutFormat = Format.table,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")] = False,
+    quiet: OnlyTable = False,
 ) -> None:
     """Rerun mining with small changes and store the share of reruns that find each motif again.
 
@@ -648,21 +654,15 @@ def stability(
         motifdb sql "select contour, stability, q_value from motifs order by stability desc limit 10"
     """
     from motifdb.catalog.locate import find_database
-    from motifdb.catalog.store import open_writer
     from motifdb.pipelines.progress import Lines, Quiet
-    from motifdb.pipelines.stability import RERUNS, Options, draw, measure_stability, notes, table
+    from motifdb.pipelines.stability import RERUNS, Options, measure_stability
+    from motifdb.pipelines.stability_report import draw, notes, table
 
     chosen = RERUNS if reruns == "all" else tuple(r.strip() for r in reruns.split(",") if r.strip())
     options = Options(analysis, tuple(scope_key or ()), chosen, tracker, seed, noise, retry_failed)
     options.check()
-    try:
-        with open_writer(find_database(db)) as writer:
-            report = measure_stability(options, writer, Quiet() if quiet else Lines())
-    except KeyboardInterrupt:
-        typer.echo(
-            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
-        )
-        raise typer.Exit(130) from None
+    with _writing(find_database(db)) as writer:
+        report = measure_stability(options, writer, Quiet() if quiet else Lines())
     _write(table(report), format_, None)
     if not quiet:
         typer.echo("\n".join(notes(report)), err=format_ is not Format.table)

@@ -174,6 +174,16 @@ def test_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text().splitlines() == expected
 
 
+@pytest.mark.parametrize("option", [["--name", "shared"], ["--scope", "corpus"], ["--refresh"]])
+def test_what_only_a_database_has_is_refused(tmp_path: Path, option: list[str]) -> None:
+    (tmp_path / "in.txt").write_text(EXAMPLE)
+    command = ["mine", "--spmf", str(tmp_path / "in.txt"), "--min-support", "2", *option]
+    refused = CliRunner().invoke(app, command).exception
+    assert isinstance(refused, UsageError) and str(refused).startswith(
+        f"{option[0]} is for contours in a database"
+    )
+
+
 def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text(EXAMPLE)
     (tmp_path / "folder").mkdir()
