@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motifdb.errors import UsageError
@@ -22,6 +22,7 @@ def offsets_of(lengths: list[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(LENGTHS, st.integers(1, 4), st.integers(1, 5), st.integers(0, 1000))
 def test_places_lie_inside_and_apart(lengths: list[int], n_symbols: int, n: int, seed: int) -> None:
     possible = reference.all_placements(lengths, n_symbols, n)
@@ -49,6 +50,7 @@ def test_every_set_of_places_is_equally_likely() -> None:
     assert chi_square < free + 4 * np.sqrt(2 * free), "four standard deviations above its mean"
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     st.lists(st.lists(st.integers(1, 2), max_size=8), min_size=1, max_size=4),
     st.lists(st.integers(1, 2), min_size=1, max_size=4),
@@ -59,6 +61,7 @@ def test_occurs_agrees_with_reference(sequences: list[list[int]], motif: list[in
     assert found == reference.occurs(sequences, motif)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(LENGTHS, st.integers(1, 3), st.integers(1, 4), st.integers(0, 100))
 def test_plant_agrees_with_reference(lengths: list[int], n_symbols: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
