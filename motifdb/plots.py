@@ -16,17 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motifdb import canvas
 from motifdb.errors import UsageError
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5F00")
-"""Told apart by colour-blind readers too (after Okabe and Ito); the eighth thing gets the first colour again."""
-
-_INK, _SOFT = "#222222", "#8A8A8A"
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_SUFFIXES = (".png", ".svg", ".pdf")
 _ROW_S, _MOST_ROWS, _POINTS_IN_ROW = 30.0, 6, 6000
 _LINK_S = 0.3  # a shorter gap is a consonant: a thin line leads over it
-_MOST_NAMED = len(COLOURS)
+_MOST_NAMED = len(canvas.COLOURS)
 _MOST_SHADED = 3
 
 
@@ -85,17 +81,17 @@ def plot_motif(
     UsageError
         for an unknown suffix, or occurrences without a voiced frame.
     """
-    target = check_suffix(path)
+    target = canvas.check_suffix(path)
     sung = [o for o in occurrences if np.any(o.f0_hz > 0)]
     if not sung:
         raise UsageError(f"there is nothing to plot in {target}: no occurrence has a voiced frame")
     rows = _rows(recording) if recording is not None else []
-    figure, axes = _figure([3.4] + [1.35] * len(rows))
+    figure, axes = canvas.stacked([3.4] + [1.35] * len(rows))
     _overlay(axes[0], sung)
     if recording is not None:
         own = {f"where it sounds in {recording.label}" if recording.label else "where it sounds": list(spans)}
         _draw_recording(axes[1:], rows, recording, own)
-    _save(figure, target, title)
+    canvas.save(figure, target, title)
 
 
 def plot_recording(
@@ -120,86 +116,13 @@ def plot_recording(
     UsageError
         for an unknown suffix, or a recording without a frame.
     """
-    target = check_suffix(path)
+    target = canvas.check_suffix(path)
     if recording.times_s.size == 0:
         raise UsageError(f"there is nothing to plot in {target}: the recording has no pitch frame")
     rows = _rows(recording)
-    figure, axes = _figure([1.6 + 0.08 * min(len(spans), _MOST_NAMED + 1)] * len(rows))
+    figure, axes = canvas.stacked([1.6 + 0.08 * min(len(spans), _MOST_NAMED + 1)] * len(rows))
     _draw_recording(axes, rows, recording, spans)
-    _save(figure, target, title)
-
-
-@dataclass(frozen=True)
-class RecallCurve:
-    """Shares of planted motifs that were found, over how often each was planted.
-
-    Attributes
-    ----------
-    planted : shape (n,), occurrences in a recording, ascending
-    recall, low, high : float64, shape (n,), 0 to 1: the share and its interval
-    label : what the legend calls it
-    """
-
-    planted: NDArray[Any]
-    recall: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    label: str
-
-    def __post_init__(self) -> None:
-        if not self.planted.shape == self.recall.shape == self.low.shape == self.high.shape:
-            raise ValueError("planted, recall, low and high must be lists of one length")
-
-
-def plot_recall(
-    curves: Sequence[RecallCurve], path: str | Path, *, title: str = "", what: str = "found at q < 0.05"
-) -> None:
-    """Draw which share of planted motifs is found, over how often they were planted; one line a curve.
-
-    Parameters
-    ----------
-    curves : at least one with a point; lines stand a little apart, so that their intervals can be told apart
-    path : image file to write
-    title : over the whole
-    what : what happened to the share, in the label of its axis
-
-    Raises
-    ------
-    UsageError
-        for an unknown suffix, or curves without a point.
-    """
-    target = check_suffix(path)
-    drawn = [c for c in curves if c.planted.size]
-    if not drawn:
-        raise UsageError(f"there is nothing to plot in {target}: no motif was planted")
-    figure, (axis,) = _figure([4.6])
-    strengths = sorted({int(n) for c in drawn for n in c.planted})
-    gaps = np.diff(strengths)
-    apart = 0.5 * float(gaps.min() if gaps.size else 1.0) / len(drawn)
-    axis.axhline(0.5, color=_SOFT, linewidth=0.8, linestyle=(0, (4, 4)))
-    for i, curve in enumerate(drawn):
-        x = curve.planted + (i - (len(drawn) - 1) / 2) * apart
-        reach = np.stack([curve.recall - curve.low, curve.high - curve.recall]).clip(0.0)
-        colour = COLOURS[i % len(COLOURS)]
-        axis.errorbar(
-            x,
-            curve.recall,
-            reach,
-            color=colour,
-            marker="o",
-            markersize=4.5,
-            linewidth=1.6,
-            elinewidth=0.9,
-            capsize=2.5,
-            label=curve.label,
-        )
-    axis.set_xticks(strengths)
-    axis.set_ylim(-0.03, 1.03)
-    axis.set_xlabel("planted occurrences in a recording (number)")
-    axis.set_ylabel(f"share of planted motifs\n{what} (95 % interval)")
-    axis.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    _legend(axis)
-    _save(figure, target, title)
+    canvas.save(figure, target, title)
 
 
 def _overlay(axis: Any, occurrences: Sequence[PitchCurve]) -> None:
@@ -214,22 +137,26 @@ def _overlay(axis: Any, occurrences: Sequence[PitchCurve]) -> None:
         axis.plot(
             share * length_s,
             cents - np.nanmedian(cents),
-            color=COLOURS[i] if few else _SOFT,
+            color=canvas.COLOURS[i] if few else canvas.SOFT,
             linewidth=1.4 if few else 0.7,
             alpha=0.85 if few else max(0.08, min(0.5, 12 / len(occurrences))),
             label=occurrence.label if few and occurrence.label else None,
         )
         if few:
-            _link(axis, occurrence.times_s, share * length_s, cents - np.nanmedian(cents), COLOURS[i])
+            _link(axis, occurrence.times_s, share * length_s, cents - np.nanmedian(cents), canvas.COLOURS[i])
     if not few:
         # Where fewer than half are voiced there is no middle to show.
         enough = np.mean(~np.isnan(laid), axis=0) >= 0.5
         low, middle, high = (np.full(grid.size, np.nan) for _ in range(3))
         low[enough], middle[enough], high[enough] = np.nanpercentile(laid[:, enough], (10, 50, 90), axis=0)
         x = grid * length_s
-        axis.fill_between(x, low, high, color=COLOURS[0], alpha=0.18, linewidth=0, label="middle 80 %")
+        axis.fill_between(x, low, high, color=canvas.COLOURS[0], alpha=0.18, linewidth=0, label="middle 80 %")
         axis.plot(
-            x, middle, color=COLOURS[0], linewidth=2.2, label=f"median of {len(occurrences)} occurrences"
+            x,
+            middle,
+            color=canvas.COLOURS[0],
+            linewidth=2.2,
+            label=f"median of {len(occurrences)} occurrences",
         )
     inner = laid[~np.isnan(laid)]
     if inner.size:
@@ -241,7 +168,7 @@ def _overlay(axis: Any, occurrences: Sequence[PitchCurve]) -> None:
     )
     axis.set_ylabel("pitch from the\noccurrence's median (cents)")
     axis.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    _legend(axis)
+    canvas.legend(axis)
 
 
 def _extent(cents: NDArray[np.float64]) -> tuple[float, float]:
@@ -297,8 +224,8 @@ def _draw_recording(
         first, last = np.searchsorted(recording.times_s, (start_s, end_s))
         step = max(1, (last - first) // _POINTS_IN_ROW)
         times_s, row_cents = recording.times_s[first:last:step], cents[first:last:step]
-        axis.plot(times_s, row_cents, color=_INK, linewidth=0.9)
-        _link(axis, times_s, times_s, row_cents, _INK)
+        axis.plot(times_s, row_cents, color=canvas.INK, linewidth=0.9)
+        _link(axis, times_s, times_s, row_cents, canvas.INK)
         for lane, (label, colour, bars) in enumerate(lanes):
             visible = [(s, e - s) for s, e in bars if e > start_s and s < end_s]
             bottom = low - (lane + 1) * lane_cents
@@ -319,15 +246,7 @@ def _draw_recording(
         axis.grid(axis="y", color="#E4E4E4", linewidth=0.6)
         axis.set_ylabel("pitch (note)")
     axes[-1].set_xlabel("time in the recording (seconds)")
-    _legend(axes[0])
-
-
-def _legend(axis: Any) -> None:
-    """Above the axes: beside them it would narrow them, inside it would hide pitch."""
-    _, labels = axis.get_legend_handles_labels()
-    if labels:
-        n_columns = max(1, min(4, 130 // max(len(label) + 6 for label in labels)))
-        axis.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=8, ncols=n_columns)
+    canvas.legend(axes[0])
 
 
 def _link(
@@ -358,10 +277,10 @@ def _lanes(
 ) -> list[tuple[str, str, list[tuple[float, float]]]]:
     """Label, colour and bars of each lane; what is too much to be told apart shares the last one."""
     names = list(spans)
-    lanes = [(n, COLOURS[i], list(spans[n])) for i, n in enumerate(names[:_MOST_NAMED])]
+    lanes = [(n, canvas.COLOURS[i], list(spans[n])) for i, n in enumerate(names[:_MOST_NAMED])]
     rest = names[_MOST_NAMED:]
     if rest:
-        lanes.append((f"{len(rest)} further motifs", _SOFT, [bar for n in rest for bar in spans[n]]))
+        lanes.append((f"{len(rest)} further motifs", canvas.SOFT, [bar for n in rest for bar in spans[n]]))
     return lanes
 
 
@@ -381,34 +300,3 @@ def _note_ticks(low_cents: float, high_cents: float) -> list[float]:
     step = next((s for s in (1, 2, 3, 4, 6, 12, 24) if (high - low) / s <= 6), 48)
     # 3 semitones over A is C: steps of 12 then fall on C.
     return [100.0 * s for s in range(low, high + 1) if (s - 3) % step == 0]
-
-
-def check_suffix(path: str | Path) -> Path:
-    """The path of a picture, refused (UsageError) where its suffix is of no format that can be written."""
-    target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{target} cannot be written as an image; name it {', '.join(_SUFFIXES)}")
-    return target
-
-
-def _figure(heights_in: Sequence[float]) -> tuple[Any, list[Any]]:
-    # Figure alone, without pyplot: no display, no state that outlives the call.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.0, sum(heights_in) + 0.7), dpi=130, layout="constrained")
-    grid = figure.add_gridspec(len(heights_in), 1, height_ratios=heights_in)
-    axes = [figure.add_subplot(grid[row, 0]) for row in range(len(heights_in))]
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8)
-    return figure, axes
-
-
-def _save(figure: Any, target: Path, title: str) -> None:
-    if title:
-        figure.suptitle(title, fontsize=12, color=_INK, x=0.01, ha="left")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}") from None

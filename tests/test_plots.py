@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from motifdb import plots
+from motifdb import canvas
 from motifdb.errors import UsageError
-from motifdb.plots import PitchCurve, RecallCurve, note_name, plot_motif, plot_recall, plot_recording
+from motifdb.plots import PitchCurve, note_name, plot_motif, plot_recording
+from motifdb.share_plots import RecallCurve, plot_recall
 
 
 def curve(
@@ -27,13 +28,13 @@ def curve(
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every figure that is saved while a test runs."""
     figures: list[Any] = []
-    save = plots._save
+    save = canvas.save
 
     def keep(figure: Any, target: Path, title: str) -> None:
         figures.append(figure)
         save(figure, target, title)
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(canvas, "save", keep)
     return figures
 
 
