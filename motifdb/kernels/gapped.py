@@ -169,7 +169,7 @@ def _extend_list(text, reach, c, ends, begin, end):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True)
-def _step(database, reach, c, support, is_last, windows, ends, at, new_ends, none):  # type: ignore[no-untyped-def]
+def _step(text, bits, row, origin, in_text, reach, c, support, is_last, windows, ends, at, new_ends, none):  # type: ignore[no-untyped-def]
     """Set of the ends of a pattern with c behind it.
 
     `at` says where the pattern's own set is: (slot, begin, end) for ``windows[slot]``, the places after its ends, or, where
@@ -178,22 +178,22 @@ def _step(database, reach, c, support, is_last, windows, ends, at, new_ends, non
     """
     slot, begin, end = at
     if slot >= 0:
-        meet(windows[slot], database.bits[c - 1], new_ends)
+        meet(windows[slot], bits[c - 1], new_ends)
         n_words = new_ends.size
         # the support says already in most cases that the ends are too many
         if support * _SPARSE >= n_words or count_positions(new_ends) * _SPARSE >= n_words:
             slot += not is_last
-            open_windows(new_ends, database.row, reach, none, windows[slot])
+            open_windows(new_ends, row, reach, none, windows[slot])
             return slot, 0, 0
-        return -1, 0, list_positions(new_ends, database.row, database.origin, database.in_text, ends)
+        return -1, 0, list_positions(new_ends, row, origin, in_text, ends)
     if begin < 0:
         n = 0
-        for p in range(database.text.size):
-            if database.text[p] == c:
+        for p in range(text.size):
+            if text[p] == c:
                 ends[n] = p
                 n += 1
         return -1, 0, n
-    new = _extend_list(database.text, reach, c, ends, begin, end)
+    new = _extend_list(text, reach, c, ends, begin, end)
     if is_last:
         ends[begin : begin + new - end] = ends[end:new].copy()
         return -1, begin, begin + new - end
@@ -201,20 +201,19 @@ def _step(database, reach, c, support, is_last, windows, ends, at, new_ends, non
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(database, reach, candidates, windows, ends, at, joined, last_unit, n_units):  # type: ignore[no-untyped-def]
+def _count(text, unit_at, bits, row, reach, candidates, windows, ends, at, joined, last_unit, n_units):  # type: ignore[no-untyped-def]
     """Count the units in which each candidate follows a pattern, whose set is where `at` says (see `_step`)."""
     slot, begin, end = at
     if slot >= 0:
         for c in candidates:
-            n_units[c] = count_units(windows[slot], database.bits[int(c) - 1], database.row, joined)
+            n_units[c] = count_units(windows[slot], bits[int(c) - 1], row, joined)
         return
-    text = database.text
     last_unit[:] = -1
     n_units[:] = 0
     to_come = np.int64(0)
     for i in range(begin, end):
         e = np.int64(ends[i])
-        u = database.unit_at[e]
+        u = unit_at[e]
         p = max(to_come, e + 1)
         while p <= e + reach and text[p] != 0:
             x = text[p]
@@ -226,8 +225,8 @@ def _count(database, reach, candidates, windows, ends, at, joined, last_unit, n_
     if begin < 0:
         for i in range(text.size):
             x = text[i]
-            if x != 0 and last_unit[x] != database.unit_at[i]:
-                last_unit[x] = database.unit_at[i]
+            if x != 0 and last_unit[x] != unit_at[i]:
+                last_unit[x] = unit_at[i]
                 n_units[x] += 1
 
 
@@ -281,7 +280,10 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
     takes the node's place, so that the depth of constants costs no memory.
     """
     reach = max_gap + 1
-    n_lanes = database.row[-1]
+    # as locals: an array taken out of a tuple is counted as one more reference, each time
+    text, unit_at, bits = database.text, database.unit_at, database.bits
+    row, origin, in_text = database.row, database.origin, database.in_text
+    n_lanes = row[-1]
     n_known = database.link.size
     # kid_node is a visited kid's node, minus its support before
     link = grown(database.link.copy(), n_known + 1024)
@@ -291,9 +293,10 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
     kid_node = grown(database.kid_node.copy(), n_kids + 1024)
     twin, suffix = _find(prefix, (link, kid_at, kid, kid_node))
     link[n_known] = suffix
-    depths = np.empty(1024, dtype=np.int32)
-    symbols = np.empty(1024, dtype=np.uint8)
-    supports = np.empty(1024, dtype=np.int32)
+    # as long as `link` at least, now and when they grow
+    depths = np.empty(link.size, dtype=np.int32)
+    symbols = np.empty(link.size, dtype=np.uint8)
+    supports = np.empty(link.size, dtype=np.int32)
     n_found = np.int64(0)
     # the path below the prefix: nodes, the next kid of each, where its set of ends is (see _step)
     node = np.full(64, n_known, dtype=np.int64)
@@ -307,7 +310,7 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
     new_ends = np.empty((N_WORDS, n_lanes), dtype=np.uint64)
     joined = np.empty(n_lanes, dtype=np.uint64)
     none = np.zeros(n_lanes, dtype=np.uint64)
-    ends = np.empty(max(1024, new_ends.size, database.text.size if n_lanes == 0 else 0), dtype=np.int32)
+    ends = np.empty(max(1024, new_ends.size, text.size if n_lanes == 0 else 0), dtype=np.int32)
     last_unit = np.empty(256, dtype=np.int32)
     n_units = np.zeros(256, dtype=np.int64)
     work = np.int64(0)
@@ -319,10 +322,12 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
         if stop[0] != 0:
             break
         ends = grown(ends, at[2] + (at[2] - at[1]) * reach)
-        at = _step(database, reach, int(c), 0, True, windows, ends, at, new_ends, none)
+        at = _step(
+            text, bits, row, origin, in_text, reach, int(c), 0, True, windows, ends, at, new_ends, none
+        )
         work += 16 + new_ends.size // 8 + 4 * (at[2] - at[1])
     slot[0], begin[0], end[0] = at
-    _count(database, reach, children, windows, ends, at, joined, last_unit, n_units)
+    _count(text, unit_at, bits, row, reach, children, windows, ends, at, joined, last_unit, n_units)
     kid = grown(kid, n_kids + 512)
     kid_node = grown(kid_node, n_kids + 512)
     for c in children:
@@ -363,16 +368,20 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
         v = node[d]
         x = n_known + 1 + n_found
         depth = prefix.size + d + 1
-        depths = grown(depths, n_found + 1)
-        symbols = grown(symbols, n_found + 1)
-        supports = grown(supports, n_found + 1)
+        if (
+            x + 2 > link.size
+        ):  # rarely, as even to hand an array on takes time; the others are as long at least
+            n = 2 * link.size
+            link, kid_at = grown(link, n), grown(kid_at, n + 1)
+            depths, symbols, supports = grown(depths, n), grown(symbols, n), grown(supports, n)
+        if n_kids + 256 > kid.size:
+            kid = grown(kid, n_kids + 256)
+            kid_node = grown(kid_node, kid.size)
         depths[n_found] = depth
         symbols[n_found] = c
         supports[n_found] = s
         n_found += 1
         work += 16
-        link = grown(link, x + 1)
-        kid_at = grown(kid_at, x + 2)
         kid_node[i] = x
         if d == 0 and twin >= 0:
             for j in range(kid_at[twin], kid_at[twin + 1]):
@@ -389,16 +398,15 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
             more = np.empty((2 * windows.shape[0], N_WORDS, n_lanes), dtype=np.uint64)
             more[: windows.shape[0]] = windows
             windows = more
-        ends = grown(ends, end[d] + (end[d] - begin[d]) * reach)
-        at = _step(database, reach, c, s, is_last, windows, ends, at, new_ends, none)
+        if end[d] + (end[d] - begin[d]) * reach > ends.size:
+            ends = grown(ends, end[d] + (end[d] - begin[d]) * reach)
+        at = _step(text, bits, row, origin, in_text, reach, c, s, is_last, windows, ends, at, new_ends, none)
         candidates = kid[kid_at[below] : kid_at[below + 1]]
-        _count(database, reach, candidates, windows, ends, at, joined, last_unit, n_units)
+        _count(text, unit_at, bits, row, reach, candidates, windows, ends, at, joined, last_unit, n_units)
         if at[0] >= 0:
             work += new_ends.size * (candidates.size + 2) // 16
         else:
             work += 4 * reach * (end[d] - begin[d] + at[2] - at[1])
-        kid = grown(kid, n_kids + 256)
-        kid_node = grown(kid_node, n_kids + 256)
         for c2 in candidates:
             if n_units[c2] >= lowest:
                 kid[n_kids] = c2
@@ -408,11 +416,9 @@ def explore(database, max_gap, deepest, prefix, children, least, budget, most, s
         if n_kids == kid_at[x]:
             continue
         d += 1
-        node = grown(node, d + 1)
-        next_kid = grown(next_kid, d + 1)
-        slot = grown(slot, d + 1)
-        begin = grown(begin, d + 1)
-        end = grown(end, d + 1)
+        if d == node.size:
+            node, next_kid = grown(node, d + 1), grown(next_kid, d + 1)
+            slot, begin, end = grown(slot, d + 1), grown(begin, d + 1), grown(end, d + 1)
         node[d] = x
         next_kid[d] = kid_at[x]
         slot[d], begin[d], end[d] = at
