@@ -15,7 +15,7 @@ import motifdb
 from motifdb.config import Config, ContourConfig, MiningConfig, parameters, part_from_parameters
 from motifdb.errors import UsageError
 from motifdb.ids import analysis_id, canonical_json
-from motifdb.pipelines.stages import CONTOUR_VERSION, mining_version
+from motifdb.pipelines.stages import CONTOUR_VERSION, MINING_VERSION
 from motifdb.pipelines.work import STAGES, Chain
 from motifdb.schemas import ANALYSES
 
@@ -148,7 +148,7 @@ def mining_analysis(
     values = parameters(config)
     if inputs_hash is not None:
         values["inputs_hash"] = inputs_hash
-    return Analysis(name, "mining", contour_id, values, mining_version(config), inputs_hash, n_inputs)
+    return Analysis(name, "mining", contour_id, values, MINING_VERSION, inputs_hash, n_inputs)
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def latest_mining(
 def _asks_for(row: Mapping[str, Any], config: MiningConfig) -> bool:
     values = json.loads(row["parameters"])
     values.pop("inputs_hash", None)
-    return row["stage_version"] == mining_version(config) and bool(
+    return row["stage_version"] == MINING_VERSION and bool(
         values == json.loads(canonical_json(parameters(config)))
     )
 
@@ -215,7 +215,7 @@ def require_free_name(
             continue
         if not _asks_for(row, config) or kinds.get(row["parent_id"]) != kinds[contours.id]:
             raise UsageError(
-                f"the name {name!r} is taken by analysis {row['analysis_id'][:8]}, which has other parameters; choose"
+                f"the name {name!r} is taken by analysis {row['analysis_id'][:8]}, which has other parameters or is older; choose"
                 " another one with --name"
             )
 

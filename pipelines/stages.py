@@ -28,12 +28,9 @@ FRAMES_PER_BLOCK = 65_536
 """Most frames in one row of `pitch`: 17 minutes at a hop of 16 ms, 768 KiB."""
 
 CONTOUR_VERSION = 1
-"""Stage version: raised when the same parameters give other results, so that ids of analyses differ."""
-
-
-def mining_version(config: MiningConfig) -> int:
-    """Stage version of mining: 1 without gaps; 2 with them, whose motifs had no q value in version 1."""
-    return 1 if config.max_gap == 0 else 2
+MINING_VERSION = 2
+"""Stage versions: raised when the same parameters give other results, so that ids of analyses differ. Version 2 of mining takes q from
+p given that a pattern occurs, and has one with gaps."""
 
 
 def stage(

@@ -23,7 +23,6 @@ from motifdb.pipelines.mining import MinedAnalysis, MineOptions, MineReport, min
 from motifdb.pipelines.motif_rows import Limits
 from motifdb.pipelines.progress import Quiet
 from motifdb.pipelines.settings import chosen_mining
-from motifdb.pipelines.stages import mining_version
 from motifdb.query.database import Database
 from motifdb.query.motifs import draw_motif, top_motifs
 from motifdb.query.status import status
@@ -365,7 +364,7 @@ def test_ids_of_what_was_mined_before_stay() -> None:
         (preset("default").mining, "4e8bd1ee720290686a72"),
         (preset("sid-2020", k=5).mining, "5b2b127196d8e4fc0bcd"),
     ):
-        assert analysis_id("mining", mining_version(config), parameters(config), "parent") == expected
+        assert analysis_id("mining", 1, parameters(config), "parent") == expected
     assert json.loads(json.dumps(parameters(SINGER)))["scope"] == "singer"
 
 
