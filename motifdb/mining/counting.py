@@ -176,19 +176,6 @@ class PatternCounter:
         return pattern[sort], sequence[sort], first[sort], last[sort]
 
 
-def count_patterns(
-    patterns: ArrayLike,
-    pattern_offsets: ArrayLike,
-    symbols: ArrayLike,
-    offsets: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    max_gap: int | None = 0,
-) -> PatternCounts:
-    """`PatternCounter` for one call."""
-    return PatternCounter(patterns, pattern_offsets, max_gap=max_gap).count(symbols, offsets, groups)
-
-
 def _tally(database: Sequences, pattern: NDArray[np.int64], sequence: NDArray[np.int64]) -> PatternCounts:
     """Counts by recording from listed occurrences that are sorted by (pattern, sequence)."""
     group = database.group_of[sequence].astype(np.int64)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from motifdb.errors import UsageError
 from motifdb.mining.arrays import mine
-from motifdb.mining.counting import PatternCounter, PatternCounts, count_patterns
+from motifdb.mining.counting import PatternCounter, PatternCounts
 from tests.corpora import needs_reference
 from tests.reference.mining import windows
 from tests.reference.oracle import database, flat
@@ -73,7 +73,7 @@ def test_patterns_that_end_with_each_other_stay_linear() -> None:
     n = 3000
     lengths = np.arange(1, n + 1)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    counts = count_patterns(np.ones(offsets[-1], np.int8), offsets, np.ones(2 * n, np.int8), [0, 2 * n])
+    counts = PatternCounter(np.ones(offsets[-1], np.int8), offsets).count(np.ones(2 * n, np.int8), [0, 2 * n])
     assert counts.occurrences.tolist() == (2 * n - lengths + 1).tolist()
 
 
@@ -88,14 +88,12 @@ def test_patterns_that_end_with_each_other_stay_linear() -> None:
     ],
 )
 def test_bad_input_is_one_sentence(change: dict[str, Any], sentence: str) -> None:
-    arguments: dict[str, Any] = {
-        "patterns": [1, 2],
-        "pattern_offsets": [0, 2],
-        "symbols": [1, 2],
-        "offsets": [0, 2],
-    }
+    patterns: dict[str, Any] = {"patterns": [1, 2], "pattern_offsets": [0, 2], "max_gap": 0}
+    searched: dict[str, Any] = {"symbols": [1, 2], "offsets": [0, 2], "groups": None}
     with pytest.raises(UsageError, match=sentence):
-        count_patterns(**(arguments | change))
+        PatternCounter(**{k: change.get(k, v) for k, v in patterns.items()}).count(
+            **{k: change.get(k, v) for k, v in searched.items()}
+        )
 
 
 def test_locating_stops_at_the_bound() -> None:
