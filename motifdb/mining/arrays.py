@@ -13,7 +13,7 @@ from motifdb.errors import UsageError, nearest
 from motifdb.kernels import contiguous
 from motifdb.kernels.contiguous import Wanted
 from motifdb.kernels.sequences import NO_LIMIT, Sequences
-from motifdb.mining.bounds import Bounds
+from motifdb.mining.bounds import Bounds, LateError, Watch
 from motifdb.mining.contiguous import mine_contiguous
 from motifdb.mining.explore import Pool, Threads
 from motifdb.mining.gaps import mine_gapped
@@ -81,7 +81,8 @@ def mine(
 
         Where one of these four is reached, patterns of low support are left out: the rest is complete down to
         `Mined.complete_from`, and `Mined.stopped_by` says which bound it was. But for the time, it is the same set on
-        every machine and for any number of workers. Contiguous mining looks at the clock between its steps only.
+        every machine and for any number of workers. Contiguous mining looks at the clock between its steps only, and has nothing before
+        the last one.
     workers : threads to search in; the result is the same, in the same order, for any number
     pool : where to search instead, such as a cluster
 
@@ -127,9 +128,18 @@ def mine(
     if max_gap == 0:
         most = max_occurrences if want_occurrences else None
         n_threads = pool.n_workers if isinstance(pool, Threads) else 1
-        return mine_contiguous(
-            database, wanted, most, memory_limit_bytes=memory_limit_bytes, n_threads=n_threads
-        )
+        with Watch(time_limit_s) as watch:
+            try:
+                return mine_contiguous(
+                    database,
+                    wanted,
+                    most,
+                    memory_limit_bytes=memory_limit_bytes,
+                    n_threads=n_threads,
+                    watch=watch,
+                )
+            except LateError:
+                return Mined.nothing(len(database.symbols) + 1, "time_limit")
     return mine_gapped(
         database,
         max_gap,

@@ -109,6 +109,10 @@ def _padded(array: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     return np.concatenate([array, np.zeros(n - len(array), np.int64)])
 
 
+class LateError(Exception):
+    """The watch rang before the search was over."""
+
+
 @dataclass
 class Watch:
     """Flags that running kernels look at: `stop[0]` when time is up or the search is to end for another reason.
@@ -132,6 +136,11 @@ class Watch:
     def _ring(self) -> None:
         self.is_late = True
         self.stop[0] = 1
+
+    def check(self) -> None:
+        """Raise `LateError` where it has rung."""
+        if self.stop[0]:
+            raise LateError
 
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:

@@ -14,7 +14,7 @@ from motifdb.kernels.contiguous import Wanted
 from motifdb.kernels.repeats import HIGH, LOW, closed_repeats, measure, most_repeats, write_patterns
 from motifdb.kernels.sequences import Sequences
 from motifdb.kernels.suffixes import Suffixes, over
-from motifdb.mining.bounds import Bounds
+from motifdb.mining.bounds import Bounds, Watch
 from motifdb.mining.mined import Mined
 
 _WALK = 16
@@ -41,6 +41,7 @@ def mine_contiguous(
     *,
     memory_limit_bytes: int | None = None,
     n_threads: int = 1,
+    watch: Watch | None = None,
 ) -> Mined:
     """Contiguous patterns with their counts, and their occurrences where max_occurrences is a number.
 
@@ -52,7 +53,10 @@ def mine_contiguous(
     ------
     UsageError
         where memory_limit_bytes is too small for the tables of these sequences.
+    LateError
+        where the watch has rung between two steps.
     """
+    watch = watch or Watch()
     bounds = Bounds(memory_limit_bytes=memory_limit_bytes)
     n = len(database.symbols) + len(database.offsets) - 1
     bounds.left_for_patterns(_TABLE_BYTES * n)
@@ -60,6 +64,7 @@ def mine_contiguous(
         pool = stack.enter_context(ThreadPoolExecutor(n_threads, "motifdb-mining")) if n_threads > 1 else None
         text, sequence_at, sequence_end = contiguous.build_text(database.symbols, database.offsets)
         suffixes = Suffixes.of(text, sequence_at, sequence_end, pool, n_threads)
+        watch.check()
         n_bytes = bounds.left_for_patterns(table_bytes(suffixes, wanted.min_support))
         repeats = closed_repeats(
             suffixes,
@@ -71,6 +76,7 @@ def mine_contiguous(
             pool,
             1 if pool is None else _PIECES * n_threads,
         )
+        watch.check()
         support, n_patterns = measure(repeats, wanted)
         n_listed = n_patterns * (repeats[:, HIGH] - repeats[:, LOW] + 1)
         if max_occurrences is None:
@@ -91,6 +97,7 @@ def mine_contiguous(
             lists = contiguous.list_occurrences(
                 found, *contiguous.owners(found, suffixes.order), suffixes.sequence_at, suffixes.sequence_end
             )
+        watch.check()
         apart = _count_apart(suffixes, found, occurrences, pool, n_threads)
     places = suffixes.order[found[:, 0]]
     lengths, n_sequences, n_groups = (found[:, c].astype(np.int64) for c in (2, 3, 4))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.kernels.gapped import PAUSED, STOPPED
-from motifdb.mining.bounds import Tally, Watch
+from motifdb.mining.bounds import LateError, Tally, Watch
 
 Part = tuple[NDArray[Any], ...]
 Pending = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]
@@ -89,10 +89,6 @@ class _Place:
     supports: NDArray[np.int64]
     part: Part | None = None
     left: list[_Place] = field(default_factory=list)
-
-
-class LateError(Exception):
-    """The watch rang before the search was over."""
 
 
 def explore(space: Space, children: NDArray[np.uint8], pool: Pool, tally: Tally, watch: Watch) -> list[Part]:
@@ -175,6 +171,5 @@ def run_all(work: Work, tasks: list[tuple[Any, ...]], pool: Pool, watch: Watch) 
     """
     with pool.open(work, watch.stop) as submit:
         results = [future.result() for future in [submit(*task) for task in tasks]]
-    if watch.stop[0]:
-        raise LateError
+    watch.check()
     return results

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from motifdb.kernels import contiguous, gapped, instances, unlimited
 from motifdb.kernels.contiguous import Wanted
 from motifdb.kernels.sequences import Sequences
-from motifdb.mining.bounds import Bounds, Tally, Watch, fits_from
-from motifdb.mining.explore import LateError, Part, Pool, explore
+from motifdb.mining.bounds import Bounds, LateError, Tally, Watch, fits_from
+from motifdb.mining.explore import Part, Pool, explore
 from motifdb.mining.mined import Lists, Mined
 from motifdb.mining.windows import Finder, refuse_table
 
@@ -53,7 +53,7 @@ def mine_gapped(
             return search.run(wanted.max_patterns, watch)
         # nothing is complete yet: from one above the largest support there can be
         largest = database.n_groups if wanted.unit == contiguous.BY_GROUPS else len(database.offsets) - 1
-        best = search.nothing(largest + 1)
+        best = Mined.nothing(largest + 1, "time_limit")
         most = min(_FIRST_PASS, wanted.max_patterns)
         while True:
             try:
@@ -104,17 +104,19 @@ class _Search:
                 patterns, offsets, support, counts = _trimmed(patterns, offsets, support, counts, least)
                 finder = Finder.of(patterns, offsets, self.database, self.max_gap)
             lists = finder.list_all(self.pool, watch)
-        return self._mined(patterns, offsets, counts, lists, tally.least, tally.stopped_by)
-
-    def nothing(self, complete_from: int) -> Mined:
-        """What there is before anything was found."""
-        return self._mined(
-            np.empty(0, np.int8),
-            np.zeros(1, np.int64),
-            np.empty((0, 4), np.int64),
-            (np.empty(0, np.int64),) * 4,
-            complete_from,
-            None,
+        n_sequences, n_groups, n_windows, n_apart = np.ascontiguousarray(counts.T)
+        return Mined(
+            patterns,
+            offsets[:-1],
+            np.diff(offsets),
+            n_sequences,
+            n_groups,
+            n_windows,
+            n_apart,
+            *lists,
+            n_distinct=None,
+            complete_from=tally.least,
+            stopped_by=tally.stopped_by,
         )
 
     def _listable(
@@ -130,30 +132,6 @@ class _Search:
             if by_memory > least:
                 least, bound = by_memory, "memory_limit"
         return (least, bound) if least > tally.least else (tally.least, None)
-
-    def _mined(
-        self,
-        patterns: NDArray[np.int8],
-        offsets: NDArray[np.int64],
-        counts: NDArray[np.int64],
-        lists: Lists,
-        complete_from: int,
-        stopped_by: str | None,
-    ) -> Mined:
-        n_sequences, n_groups, n_windows, n_apart = np.ascontiguousarray(counts.T)
-        return Mined(
-            patterns,
-            offsets[:-1],
-            np.diff(offsets),
-            n_sequences,
-            n_groups,
-            n_windows,
-            n_apart,
-            *lists,
-            n_distinct=None,
-            complete_from=complete_from,
-            stopped_by=stopped_by,
-        )
 
 
 @dataclass(frozen=True)

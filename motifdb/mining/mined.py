@@ -55,6 +55,18 @@ class Mined:
     complete_from: int = 0
     stopped_by: str | None = None
 
+    @classmethod
+    def nothing(cls, complete_from: int, stopped_by: str) -> Mined:
+        """What there is where a bound was reached before anything was complete."""
+        none = np.empty(0, np.int64)
+        return cls(
+            np.empty(0, np.int8),
+            *(none,) * 10,
+            n_distinct=None,
+            complete_from=complete_from,
+            stopped_by=stopped_by,
+        )
+
     def __len__(self) -> int:
         return len(self.starts)
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 from motifdb.kernels.gapped import COMPLETE, PAUSED, STOPPED
-from motifdb.mining.bounds import Bounds, Tally, Watch, fits_from
-from motifdb.mining.explore import LateError, Part, Threads, explore, run_all
+from motifdb.mining.bounds import Bounds, LateError, Tally, Watch, fits_from
+from motifdb.mining.explore import Part, Threads, explore, run_all
 
 
 class Words:

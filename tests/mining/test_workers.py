@@ -171,10 +171,18 @@ def test_a_trill_of_100_000_symbols_stops_at_the_clock_with_a_complete_set(max_g
         assert found.support_sequences.min() >= found.complete_from
 
 
-def test_enough_time_changes_nothing() -> None:
+def test_contiguous_mining_stops_at_the_clock_too() -> None:
+    symbols, offsets = walk(200, 1000, 4)
+    found = mine(symbols, offsets, min_support=2, time_limit_s=0.001)
+    assert len(found) == 0 and found.stopped_by == "time_limit"
+    assert found.complete_from == len(symbols) + 1 and found.n_distinct is None
+
+
+@pytest.mark.parametrize(("max_gap", "least"), [(0, 3), (1, 8), (None, 17)])
+def test_enough_time_changes_nothing(max_gap: int | None, least: int) -> None:
     symbols, offsets = walk(24, 40, 4)
     results = [
-        mine(symbols, offsets, max_gap=None, min_support=17, support="sequences", time_limit_s=t)
+        mine(symbols, offsets, max_gap=max_gap, min_support=least, support="sequences", time_limit_s=t)
         for t in (None, 600.0)
     ]
     assert same(*results) and results[0].stopped_by is None
