@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from motifdb.query.check.arrays import flat, index_in, lengths, starts
+from motifdb.query.check.places import Places
 from motifdb.query.check.report import Context, Violation, by_recording
 from motifdb.query.check.search import Placed, Search, kept_patterns
 from motifdb.query.check.wide import Wide
@@ -226,47 +227,3 @@ _COUNTED = [
     "duration_median_s",
     "duration_max_s",
 ]
-
-
-@dataclass
-class Places:
-    """Occurrences whose phrase and motif are known: row, phrase and motif numbers, and whether each place fits."""
-
-    rows: pa.Table
-    row: NDArray[np.int64]
-    phrase: NDArray[np.int64]
-    motif: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-    fits: NDArray[np.bool_]
-    n_motifs: int
-
-    def summary(self) -> dict[str, NDArray[Any]]:
-        """Per motif: what `motifs` says of it, from the places that fit."""
-        from motifdb.kernels.recheck import count_apart
-
-        motif, phrase = self.motif[self.fits], self.phrase[self.fits]
-        row = self.row[self.fits]
-        duration_s = self.rows.column("end_s").to_numpy()[row] - self.rows.column("start_s").to_numpy()[row]
-        n = np.bincount(motif, minlength=self.n_motifs)
-        n_phrases = int(phrase.max(initial=0)) + 1
-        pairs = np.unique(motif * n_phrases + phrase)
-        by_duration = duration_s[np.lexsort((duration_s, motif))]
-        begin = np.cumsum(n) - n
-        has = n > 0
-
-        def at(index: NDArray[np.int64]) -> NDArray[np.float64]:
-            values = np.full(self.n_motifs, np.nan)
-            values[has] = by_duration[index[has]]
-            return values
-
-        return {
-            "occurrences": n,
-            "occurrences_nonoverlapping": count_apart(
-                motif, phrase, self.first[self.fits], self.last[self.fits], self.n_motifs
-            ),
-            "support_sequences": np.bincount(pairs // n_phrases, minlength=self.n_motifs),
-            "duration_min_s": at(begin),
-            "duration_median_s": at(begin + (n - 1) // 2),
-            "duration_max_s": at(begin + n - 1),
-        }

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from motifdb.query.check.places import Places
 from motifdb.query.check.report import Context, Violation
-
-if TYPE_CHECKING:
-    from motifdb.query.check.recordings import Places
 
 _SUMMED = ("occurrences", "occurrences_nonoverlapping", "support_sequences", "support_recordings")
 _BOUNDS = ("duration_min_s", "duration_max_s")
