@@ -7,8 +7,8 @@ unless --min-support says otherwise; the chain is fitted anew). Printed: for eac
 occurrences, the share of motifs called at q < 0.05 with Wilson's 95 % interval, their median information in bits, and
 the share of the other calls. The same as a picture.
 
-    python benchmarks/power.py shared/reference/mining/db/c10 -o power.png
-    python benchmarks/power.py shared/reference/mining/db/c10 --quick
+    python benchmarks/power.py PATH/TO/c10 -o power.png
+    python benchmarks/power.py PATH/TO/c10 --quick
 """
 
 from __future__ import annotations
