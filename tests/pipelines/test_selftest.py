@@ -112,7 +112,7 @@ def test_the_rule_on_duration_is_applied(tmp_path: Path, db: Path) -> None:
 
 
 def test_without_q_values_there_is_no_recall_at_q(result: Result) -> None:
-    """With a gap the miner gives none; 0 would say that it had looked."""
+    """0 would say that it had looked."""
     unjudged = tuple(
         replace(t, real=replace(t.real, is_significant=False, n_judged=0, n_motifs=3)) for t in result.trials
     )
