@@ -65,7 +65,7 @@ class Found:
     Attributes
     ----------
     patterns : symbols of each kept motif, as bytes
-    q_value : float64, shape (n_motifs,), NaN where there is none (mining with a gap)
+    q_value : float64, shape (n_motifs,), NaN where it is unknown
     motif : int64, shape (n_occurrences,), motif of each occurrence
     start, end : float64, shape (n_occurrences,), symbols along the whole recording; end is behind the last one
     start_s, end_s : the same in seconds

@@ -181,7 +181,7 @@ def summed(
     n_skipped: Callable[[int, int], int],
 ) -> tuple[Cell, ...]:
     """A cell for each length and strength."""
-    # where the miner gives no q (with a gap), a recall at q < 0.05 would be a false 0
+    # where no motif has a q, a recall at q < 0.05 would be a false 0
     has_q = any(t.real.n_judged for t in trials) or not any(t.real.n_motifs for t in trials)
     return tuple(
         cell(

@@ -34,7 +34,7 @@ from motifdb.pipelines.perturb import (
 )
 from motifdb.pipelines.records import PitchTrack
 from motifdb.pipelines.second_tracker import Second, choose_second
-from motifdb.pipelines.stability_report import Report, RerunShare
+from motifdb.pipelines.stability_report import Report, RerunShare, quantiser_title
 from motifdb.pipelines.stages import coverage_row, pitch_tracks
 from motifdb.schemas import COVERAGE, MOTIFS
 
@@ -150,7 +150,7 @@ class _Job:
                 if contour is None:
                     self.notes.append(f"{name} clusters: there are none; left out of the share")
                     continue
-                title = _quantiser_title(lineage.contour, contour)
+                title = quantiser_title(lineage.contour, contour)
                 parameters["change"] = CHANGE
             elif name == "tracker":
                 second, why_not = choose_second(self.writer.snapshot, self.known, lineage, options.tracker)
@@ -398,11 +398,3 @@ def _by_recording(rows: pa.Table, column: str) -> dict[str, pa.Table]:
 
     names = pc.unique(rows.column(column)).to_pylist()
     return {name: rows.filter(pc.equal(rows.column(column), name)) for name in names}
-
-
-def _quantiser_title(old: ContourConfig, new: ContourConfig) -> str:
-    if old.quantiser == "epsilon":
-        sign = "+" if new.epsilon_cents > old.epsilon_cents else "-"
-        return f"epsilon {sign}10 %: {new.epsilon_cents:g} cents"
-    assert old.k is not None and new.k is not None
-    return f"{new.k} clusters instead of {old.k}"

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from motifdb.config import ContourConfig
+
 
 @dataclass
 class RerunShare:
@@ -52,6 +54,15 @@ class Report:
     n_before: int
     n_commits: int
     failures: dict[str, str] = field(default_factory=dict)
+
+
+def quantiser_title(old: ContourConfig, new: ContourConfig) -> str:
+    """What a rerun with another quantiser is called."""
+    if old.quantiser == "epsilon":
+        sign = "+" if new.epsilon_cents > old.epsilon_cents else "-"
+        return f"epsilon {sign}10 %: {new.epsilon_cents:g} cents"
+    assert old.k is not None and new.k is not None
+    return f"{new.k} clusters instead of {old.k}"
 
 
 def table(report: Report) -> pa.Table:
