@@ -34,7 +34,7 @@ def test_tasks_on_a_cluster_find_the_same(n_workers: int, max_gap: int | None, l
         support="sequences",
         want_counts=False,
         want_occurrences=False,
-        time_limit_s=3.0,
+        time_limit_s=1.0,
         pool=pool,
     )
     assert same(here, there)
