@@ -34,9 +34,9 @@ from motifdb.kernels.lanes import (
 COMPLETE, PAUSED, STOPPED = 0, 1, 2
 _SPARSE = 100
 """Words of the whole text for each end from which on a list of ends is faster than bits."""
-_MAX_KNOWN, _KNOWN_BUDGET, _KNOWN_SHARE = 8, 2_000_000, 16
+_MAX_KNOWN, _KNOWN_BUDGET, _KNOWN_SHARE, _SHARED_KNOWN_SHARE = 8, 100_000_000, 16, 300
 """Length of the short patterns that are looked up before the search, so that every task knows them; the work they may cost, at
-most, and for each position of the text."""
+most, and for each position of the text, by one worker and by several."""
 _MAX_WORDS, _MAX_ENDS = 2**25, 2**26
 """Room that the path's sets of ends may take (256 MiB each) before the search pauses; tasks start with a short path."""
 
@@ -74,13 +74,17 @@ class Database(NamedTuple):
     kid_node: NDArray[np.int32]
 
 
-def prepare(text: NDArray[np.uint8], unit_at: NDArray[np.int32], max_gap: int, least: int) -> Database:
+def prepare(
+    text: NDArray[np.uint8], unit_at: NDArray[np.int32], max_gap: int, least: int, n_workers: int = 1
+) -> Database:
     """Arrange a database for searches with this gap and a support of `least` or more.
 
     Parameters
     ----------
     text, unit_at : ranks from 1 with a 0 after each sequence, and the unit of each position, ascending
+    n_workers : of several, none sees what another finds, and more is worth knowing before; nothing but the time depends on it
     """
+    share = _KNOWN_SHARE if n_workers == 1 else _SHARED_KNOWN_SHARE
     is_narrow = max_gap + 1 <= MAX_REACH
     padded, units = build_padded(text, unit_at, max_gap + 1 if is_narrow else 1)
     n_symbols = int(text.max(initial=0))
@@ -102,7 +106,7 @@ def prepare(text: NDArray[np.uint8], unit_at: NDArray[np.int32], max_gap: int, l
             none,
             every,
             np.array([least], np.int64),
-            min(_KNOWN_BUDGET, _KNOWN_SHARE * text.size),
+            min(_KNOWN_BUDGET, share * text.size),
             2**62,
             np.array([0, 1], np.uint8),
         )

@@ -46,7 +46,11 @@ def mine_gapped(
     longest = int(np.diff(database.offsets).max(initial=0))
     if max_gap is not None:
         max_gap = min(max_gap, max(longest, 1))  # a wider one allows nothing more
-    space = Unlimited.of(database, wanted) if max_gap is None else Limited.of(database, max_gap, wanted)
+    space = (
+        Unlimited.of(database, wanted)
+        if max_gap is None
+        else Limited.of(database, max_gap, wanted, pool.n_workers)
+    )
     search = _Search(database, max_gap, wanted, bounds, pool, space, want_occurrences, want_counts)
     with Watch(bounds.time_limit_s) as watch:
         if bounds.time_limit_s is None:
@@ -144,14 +148,14 @@ class Limited:
     vocabulary: NDArray[np.int8]
 
     @classmethod
-    def of(cls, database: Sequences, max_gap: int, wanted: Wanted) -> Limited:
+    def of(cls, database: Sequences, max_gap: int, wanted: Wanted, n_workers: int) -> Limited:
         """Make the tables."""
         by_group = wanted.unit == contiguous.BY_GROUPS
         if by_group:  # what is counted has to stand together
             database = database.reordered(np.argsort(database.group_of, kind="stable"))
         text, sequence_at, _ = contiguous.build_text(database.symbols, database.offsets)
         unit_at = database.group_of[sequence_at] if by_group else sequence_at
-        tables = gapped.prepare(text, unit_at, max_gap, wanted.min_support)
+        tables = gapped.prepare(text, unit_at, max_gap, wanted.min_support, n_workers)
         return cls(tables, max_gap, wanted, _vocabulary(database))
 
     @property
