@@ -32,10 +32,13 @@ def located(
     kinds = np.unique(symbols).tolist()
     text, sequence_at, sequence_end = contiguous.build_text(symbols, offsets)
     limit = UNLIMITED if max_gap is None else max_gap
+    ranks = np.array([kinds.index(x) + 1 if x in kinds else 0 for p in patterns for x in p], np.uint8)
+    group_of = np.array(groups, np.int32)
+    for array in (ranks, sequence_at, sequence_end, group_of):  # as mining passes them: one compiled form
+        array.setflags(write=False)
     places = windows.list_places(text, sequence_at, limit)
     if not has_table:
         places = places._replace(follow=places.follow[:0])
-    ranks = np.array([kinds.index(x) + 1 if x in kinds else 0 for p in patterns for x in p], np.uint8)
     at = np.cumsum([0] + [len(p) for p in patterns])
     arrays = (ranks, at, windows.shared_prefixes(ranks, at))
     stop = np.full(1, is_stopped, np.uint8)
@@ -44,7 +47,7 @@ def located(
         places,
         sequence_at,
         sequence_end,
-        np.array(groups, np.int32),
+        group_of,
         max(groups, default=0) + 1,
         limit,
         True,
