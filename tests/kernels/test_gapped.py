@@ -17,6 +17,7 @@ from motifdb.kernels import contiguous, gapped, lanes
 from motifdb.kernels.gapped import COMPLETE, PAUSED, STOPPED
 from motifdb.kernels.sequences import NO_LIMIT, Sequences
 from tests.corpora import needs_reference, reference_root
+from tests.reference.databases import adversarial
 from tests.reference.mining import Pattern, ref_mine
 from tests.reference.oracle import agreed, database, flat
 
@@ -103,22 +104,9 @@ def expected(sequences: list[list[int]], groups: list[int] | None, **how: Any) -
     return {p: c.groups if how["support"] == "recordings" else c.sequences for p, c in kept.items()}
 
 
-def trill(n: int) -> list[int]:
-    return list(itertools.islice(itertools.cycle([1, -1]), n))
-
-
-sequences_strategy = st.one_of(
-    st.lists(st.lists(st.sampled_from([-2, 1, 3]), max_size=8), max_size=5),
-    st.lists(st.lists(st.sampled_from([-127, 127]), max_size=9), max_size=4),
-    st.lists(st.integers(0, 9).map(trill), max_size=4),
-    st.lists(st.integers(0, 8).map(lambda n: [2] * n), max_size=4),
-    st.lists(st.lists(st.sampled_from([1, 2]), max_size=5), max_size=3).map(lambda s: s + s),
-)
-
-
 @settings(max_examples=120, deadline=None)
 @given(
-    sequences=sequences_strategy,
+    sequences=adversarial,
     group_labels=st.lists(st.integers(-3, 3), min_size=8, max_size=8),
     support=st.sampled_from(("sequences", "recordings")),
     is_closed=st.booleans(),

@@ -18,8 +18,9 @@ from motifdb.errors import UsageError
 from motifdb.kernels.significance import assess
 from motifdb.mining.question import absolute, parse_bytes, threshold
 from tests.corpora import needs_reference, reference_root
-from tests.mining.test_arrays import LIGHT, trill
+from tests.mining.test_arrays import LIGHT
 from tests.mining.test_filters import databases, rows
+from tests.reference.databases import trill
 from tests.reference.filters import ref_top
 from tests.reference.mining import Pattern, ref_mine
 from tests.reference.oracle import agreed, database, flat

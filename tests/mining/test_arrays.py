@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import json
 from typing import Any
 
@@ -17,6 +16,7 @@ from motifdb.kernels import unlimited
 from motifdb.mining.arrays import mine
 from motifdb.mining.mined import Mined
 from tests.corpora import needs_reference, reference_root
+from tests.reference.databases import adversarial, trill
 from tests.reference.mining import Pattern, ref_mine
 from tests.reference.oracle import agreed, as_text, database, flat
 
@@ -80,22 +80,9 @@ def assert_same(sequences: list[list[int]], groups: list[int] | None, **how: Any
         assert found.patterns.tolist() == [x for p in expected for x in p]
 
 
-def trill(n: int) -> list[int]:
-    return list(itertools.islice(itertools.cycle([1, -1]), n))
-
-
-sequences_strategy = st.one_of(
-    st.lists(st.lists(st.sampled_from([-2, 1, 3]), max_size=8), max_size=5),
-    st.lists(st.lists(st.sampled_from([-127, 127]), max_size=9), max_size=4),
-    st.lists(st.integers(0, 9).map(trill), max_size=4),
-    st.lists(st.integers(0, 8).map(lambda n: [2] * n), max_size=4),
-    st.lists(st.lists(st.sampled_from([1, 2]), max_size=5), max_size=3).map(lambda s: s + s),
-)
-
-
 @settings(max_examples=120, deadline=None)
 @given(
-    sequences=sequences_strategy,
+    sequences=adversarial,
     group_labels=st.one_of(st.none(), st.lists(st.integers(-3, 3), min_size=8, max_size=8)),
     support=st.sampled_from(UNITS),
     closed=st.sampled_from((*UNITS, "none")),

@@ -11,8 +11,8 @@ import motifdb
 from motifdb.errors import UsageError
 from motifdb.kernels.containment import begins_next, is_part
 from motifdb.mining import filters
-from tests.mining.test_arrays import trill
 from tests.reference import filters as reference
+from tests.reference.databases import trill
 from tests.reference.mining import Pattern, count, ref_mine
 from tests.reference.oracle import flat
 
