@@ -65,10 +65,15 @@ class SpmfSummary:
         stopped = (
             "" if self.stopped_by is None else f"; {self.stopped_by} was reached, rarer ones are missing"
         )
-        return (
-            f"{self.n_patterns} patterns of support {self.complete_from} or more"
-            f" in {self.n_sequences} sequences of {self.n_symbols} symbols{stopped}"
+        patterns, sequences, symbols = (
+            f"{n} {what}{'s' * (n != 1)}"
+            for n, what in (
+                (self.n_patterns, "pattern"),
+                (self.n_sequences, "sequence"),
+                (self.n_symbols, "symbol"),
+            )
         )
+        return f"{patterns} of support {self.complete_from} or more in {sequences} of {symbols}{stopped}"
 
 
 def mine_file(
