@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 
-NOT_WHOLE = ("max_patterns", "memory_limit", "max_occurrences", "time_limit")
-"""What `Mined.stopped_by` can say."""
-
 
 @dataclass(frozen=True)
 class Bounds:
