@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -111,6 +112,10 @@ def _writing(path: Path) -> Iterator[Any]:
         typer.echo(
             "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
         )
+        if any(thread.name.startswith("motifdb-unit") for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(130)  # the database is closed; Python would wait for kernels whose result nobody takes
         raise typer.Exit(130) from None
 
 
@@ -309,10 +314,13 @@ def mine(
         bool, typer.Option("--refresh", help="Where inputs have changed, make a successor.")
     ] = False,
     max_patterns: Annotated[
-        int | None, typer.Option(help="Bound on patterns, in each scope.", show_default=False)
+        int | None, typer.Option(help="Bound on patterns of any length, in each scope.", show_default=False)
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option(help="Bound on seconds, in each scope.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Bound on seconds of search, in each scope; judging comes on top.", show_default=False
+        ),
     ] = None,
     memory_limit: Annotated[
         str | None, typer.Option(help="Bound on memory, such as 2GB.", show_default=False)

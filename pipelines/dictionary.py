@@ -167,6 +167,12 @@ class _Job:
         old = stored.get(self.analysis.id)
         if old is not None and self.options.name is None:
             self.analysis = replace(self.analysis, name=old["name"])
+        taken = [r for r in stored.values() if r["kind"] == "mining" and r["name"] == self.options.name]
+        if any(r["analysis_id"] != self.analysis.id for r in taken):
+            raise UsageError(
+                f"the name {self.options.name!r} is taken by analysis {taken[0]['analysis_id'][:8]}, which has other"
+                " parameters; choose another one with --name"
+            )
         wanted = (self.analysis.inputs_hash, self.analysis.name)
         is_same = old is not None and (old["inputs_hash"], old["name"]) == wanted
         if old is None:

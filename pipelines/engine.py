@@ -79,8 +79,9 @@ class ThreadEngine:
         self._threads = ThreadPoolExecutor(self.workers, "motifdb-unit")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._threads.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # a kernel cannot be stopped from outside: after Ctrl-C nobody waits for it
+        self._threads.shutdown(wait=kind is None, cancel_futures=True)
 
 
 class RayEngine:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from motifdb.config import Config, MiningConfig
 from motifdb.errors import NotFoundError, UsageError, nearest
+from motifdb.kernels.jit import were_compiled
 from motifdb.pipelines import analyses as an
 from motifdb.pipelines.committer import Committer, in_list, quoted
 from motifdb.pipelines.counts import refresh_counts
@@ -210,6 +211,8 @@ class _Job:
         missing = [key for key in scope.recordings if key not in done or key in again]
         if missing:
             self.committer.analyses([mined.analysis])
+            if not were_compiled():
+                self.progress.note("compiling the kernels, this first time only, a minute or two")
             self.progress.begin(
                 f"mining, by {scope.scope}", len(missing), 0, unit="scope" if len(missing) == 1 else "scopes"
             )

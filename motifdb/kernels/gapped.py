@@ -34,7 +34,7 @@ from motifdb.kernels.lanes import (
 COMPLETE, PAUSED, STOPPED = 0, 1, 2
 _SPARSE = 100
 """Words of the whole text for each end from which on a list of ends is faster than bits."""
-_MAX_KNOWN, _KNOWN_BUDGET, _KNOWN_SHARE, _SHARED_KNOWN_SHARE = 8, 100_000_000, 16, 300
+_MAX_KNOWN, _KNOWN_BUDGET, _KNOWN_SHARE, _SHARED_KNOWN_SHARE = 8, 100_000_000, 16, 60
 """Length of the short patterns that are looked up before the search, so that every task knows them; the work they may cost, at
 most, and for each position of the text, by one worker and by several."""
 _MAX_WORDS, _MAX_ENDS = 2**25, 2**26

@@ -22,4 +22,4 @@ def were_compiled() -> bool:
     """Whether kernels were compiled here before, so that their first call will not take half a minute."""
     named = os.environ.get("NUMBA_CACHE_DIR")
     folder = Path(named) if named else Path(__file__).parent / "__pycache__"
-    return any(folder.rglob("significance.*.nbi"))
+    return any(folder.rglob("contiguous_law.*.nbi"))

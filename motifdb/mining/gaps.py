@@ -23,9 +23,8 @@ from motifdb.mining.windows import Finder, refuse_table
 Patterns = tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]
 """Patterns one after the other, their offsets, their supports; in lexicographic order."""
 
-_FIRST_PASS = 1 << 14
-_NEXT_PASS = 4
-"""Under a time limit the search is run for the strongest so many patterns, then for more: each pass is complete."""
+_STEPS = 64
+"""Under a time limit the search is run for the strongest patterns, then for more: down to a 64th of all supports, two, four."""
 _PATTERN_BYTES = 100
 _WINDOW_BYTES = 32
 _NODE_BYTES = 32
@@ -54,19 +53,20 @@ def mine_gapped(
     search = _Search(database, max_gap, wanted, bounds, pool, space, want_occurrences, want_counts)
     with Watch(bounds.time_limit_s) as watch:
         if bounds.time_limit_s is None:
-            return search.run(wanted.max_patterns, watch)
-        # nothing is complete yet: from one above the largest support there can be
+            return search.run(wanted.min_support, watch)
+        # from the largest support there can be downwards, ever further: what is left behind is complete
         largest = database.n_groups if wanted.unit == contiguous.BY_GROUPS else len(database.offsets) - 1
         best = Mined.nothing(largest + 1, "time_limit")
-        most = min(_FIRST_PASS, wanted.max_patterns)
+        step = max(1, largest // _STEPS)
         while True:
+            least = max(wanted.min_support, largest - step)
             try:
-                best = search.run(most, watch)
+                best = search.run(least, watch)
             except LateError:
                 return replace(best, stopped_by="time_limit")
-            if best.stopped_by != "max_patterns" or most == wanted.max_patterns:
+            if best.stopped_by is not None or least == wanted.min_support:
                 return best
-            most = min(_NEXT_PASS * most, wanted.max_patterns)
+            step *= 2
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class _Search:
     want_occurrences: bool
     want_counts: bool
 
-    def run(self, most: int, watch: Watch) -> Mined:
-        """Search for at most so many patterns.
+    def run(self, least: int, watch: Watch) -> Mined:
+        """Search for patterns with at least so much support.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class _Search:
             where the watch rang.
         """
         room = self.bounds.left_for_patterns(self.space.n_bytes)
-        tally = Tally(self.wanted.min_support, most, room, _PATTERN_BYTES)
+        tally = Tally(least, self.wanted.max_patterns, room, _PATTERN_BYTES)
         parts = explore(self.space, self.space.first, self.pool, tally, watch)
         patterns, offsets, support = self.space.put_together(parts, tally.least)
         del parts
@@ -200,9 +200,10 @@ class Limited:
 
     def put_together(self, parts: list[Part], least: int) -> Patterns:
         """The patterns asked for with a support of at least `least`."""
+        # what goes leaves a tree: a prefix has no less support
+        stays = [slice(None) if least == self.wanted.min_support else p[2] >= least for p in parts]
         depth, symbol, support = (
-            np.concatenate([p[c][p[2] >= least] for p in parts])  # keeps the tree: a prefix has no less
-            for c in range(3)
+            np.concatenate([p[c][s] for p, s in zip(parts, stays, strict=True)]) for c in range(3)
         )
         is_kept = (
             gapped.close_trie(depth, symbol, support)

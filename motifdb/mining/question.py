@@ -150,7 +150,8 @@ def threshold(given: Threshold) -> int | float | Fraction:
             )
         return given
     number_given = whole("min_support", given, 1)
-    assert number_given is not None
+    if number_given is None:
+        raise UsageError("min_support is missing; give a whole number of at least 1, or a share such as 0.05")
     return number_given
 
 

@@ -73,6 +73,8 @@ class SpmfSummary:
                 (self.n_symbols, "symbol"),
             )
         )
+        if self.stopped_by is not None and self.complete_from > self.n_sequences:
+            return f"no pattern: {self.stopped_by} was reached before anything was complete in {sequences} of {symbols}"
         return f"{patterns} of support {self.complete_from} or more in {sequences} of {symbols}{stopped}"
 
 

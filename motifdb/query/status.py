@@ -168,6 +168,11 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
                  a.created_at, a.analysis_id
         """
     ).to_pylist()
+    successors = {
+        (r["parent_id"], _asked(r["parameters"]), r["inputs_hash"]): r["analysis_id"]
+        for r in rows
+        if r["kind"] == "mining" and r["inputs_hash"] is not None
+    }
     for row in rows:
         frozen, parameters = row.pop("inputs_hash"), row.pop("parameters")
         mining = _mining(row["kind"], parameters)
@@ -177,10 +182,12 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
             found = current_partition(snapshot, row["parent_id"], mining)
             row["n_waiting"] = len(found.recordings) - row["n_recordings"]
             if found.inputs_hash != frozen:
-                row["n_waiting"], stale = (
-                    0,
-                    _stale(len(found.inputs), row["n_inputs"] or 0, "mine --refresh makes a successor"),
+                successor = successors.get((row["parent_id"], _asked(parameters), found.inputs_hash))
+                what_next = (
+                    f"succeeded by {successor[:8]}" if successor else "mine --refresh makes a successor"
                 )
+                row["n_waiting"] = 0
+                stale = _stale(len(found.inputs), row["n_inputs"] or 0, what_next)
             row["scope"] = mining.scope
         elif frozen is not None:
             keys = session.table(
@@ -206,6 +213,11 @@ def _mining(kind: str, parameters: str) -> MiningConfig | None:
         return part_from_parameters(MiningConfig, json.loads(parameters))
     except (UsageError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _asked(parameters: str) -> str:
+    """Parameters of an analysis but for the list of inputs that it froze."""
+    return json.dumps({k: v for k, v in json.loads(parameters).items() if k != "inputs_hash"}, sort_keys=True)
 
 
 def _stale(n_there: int, n_inputs: int, what_next: str) -> str:

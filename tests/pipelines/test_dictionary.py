@@ -181,6 +181,13 @@ def test_published_numbers_stand_beside_their_own_labels_only(tmp_path: Path) ->
     assert "sid-2020, Table 1" not in build(tmp_path / "a.motifdb", "title").table.column_names
 
 
+def test_a_name_stands_for_one_dictionary(db: Path) -> None:
+    build(db, name="mine")
+    build(db, name="mine")
+    with pytest.raises(UsageError, match="the name 'mine' is taken by analysis"):
+        build(db, name="mine", matches="first")
+
+
 def test_parameters_say_where_the_patterns_come_from(db: Path) -> None:
     report = build(db, name="mine")
     (row,) = [a for a in rows(db, "analyses") if a["analysis_id"] == report.analysis_id]

@@ -182,6 +182,10 @@ def test_a_new_recording_is_added_by_recording_and_makes_a_scope_stale(
     successor = only(run_mine(db, SINGER, refresh=True))
     assert successor.analysis.id != wide.analysis.id and successor.n_mined == 3
     assert only(run_mine(db, SINGER)).stale is None, "the newest of one name is the one that goes on"
+    told = {a.analysis_id: a for a in status(open_snapshot(db)).analyses}
+    assert (
+        told[wide.analysis.id].stale == f"stale: 1 recording newer; succeeded by {successor.analysis.id[:8]}"
+    )
     assert violations(db) == []
 
     whole = tmp_path / "whole.motifdb"
