@@ -118,7 +118,8 @@ def _coverage(analysis: str, key: str, n_rows: int, **more: Any) -> dict[str, An
     return {
         "analysis_id": analysis, "scope_key": key, "input_hash": ids.hash_text(key),
         "state": "done" if n_rows else "empty", "n_rows": n_rows, "n_tested": None, "null_order": None,
-        "n_motifs_any_duration": None, "n_occurrences_any_duration": None, "n_occurrences_long_enough": None, "commit": 1, **more,
+        "n_motifs_any_duration": None, "n_occurrences_any_duration": None, "n_occurrences_long_enough": None, "complete_from": None,
+        "commit": 1, **more,
     }  # fmt: skip
 
 
