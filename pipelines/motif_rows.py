@@ -156,8 +156,10 @@ def rows_of(
     n_threads: int = 1,
 ) -> tuple[pa.Table, pa.Table, dict[str, object]]:
     """As `mine_scope`, of patterns that were found in another way, each with at least one occurrence listed."""
+    from motifdb.mining.filters import durations
+
     places = Places.of(found, phrases)
-    durations_s = _durations(places, found.occurrences)
+    durations_s = durations(places.pattern, places.end_s - places.start_s, found.occurrences)
     longest_s = np.inf if config.max_duration_s is None else config.max_duration_s
     kept = np.flatnonzero((durations_s[1] >= config.min_duration_s) & (durations_s[1] <= longest_s))
     each = [found.pattern(i) for i in kept.tolist()]
@@ -304,14 +306,6 @@ def _occurrence_rows(
         ],
         schema=OCCURRENCES.schema,
     )
-
-
-def _durations(places: Places, n_each: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Shortest, median (the lower of two middle ones) and longest occurrence, shape (3, n_patterns)."""
-    duration_s = places.end_s - places.start_s
-    ordered = duration_s[np.lexsort((duration_s, places.pattern))]
-    starts = np.cumsum(n_each) - n_each
-    return np.stack([ordered[starts], ordered[starts + (n_each - 1) // 2], ordered[starts + n_each - 1]])
 
 
 def contour_text(pattern: NDArray[np.int8]) -> str:

@@ -21,6 +21,7 @@ def _place(keys, key):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def build_automaton(patterns, offsets):  # type: ignore[no-untyped-def]
+    """What `motifdb.mining.counting.Automaton` keeps, of patterns (int8, one after the other) and their offsets (int64)."""
     n_patterns = offsets.size - 1
     size = 16
     while size < 2 * patterns.size:

@@ -55,10 +55,10 @@ def insertion_closed(found: Mined, support: NDArray[np.int64], rows: NDArray[np.
     return np.sort(np.concatenate(kept))
 
 
-def median_durations(
+def durations(
     pattern: NDArray[np.int64], duration_s: NDArray[np.float64], n_each: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Median duration of each pattern's occurrences, the lower of two middle ones (seconds); shape (n_patterns,).
+    """Shortest, median (the lower of two middle ones) and longest occurrence (seconds); shape (3, n_patterns).
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def median_durations(
     n_each : int64, shape (n_patterns,), occurrences of each pattern, at least 1
     """
     ordered = duration_s[np.lexsort((duration_s, pattern))]
-    medians: NDArray[np.float64] = ordered[np.cumsum(n_each) - n_each + (n_each - 1) // 2]
-    return medians
+    starts = np.cumsum(n_each) - n_each
+    return np.stack([ordered[starts], ordered[starts + (n_each - 1) // 2], ordered[starts + n_each - 1]])
 
 
 def most_surprising(surprise_bits: NDArray[np.float64], k: int) -> NDArray[np.int64]:

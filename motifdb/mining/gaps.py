@@ -139,13 +139,30 @@ class _Search:
 
 
 @dataclass(frozen=True)
-class Limited:
+class _Tree:
+    """What both searches have: tables, the question, and the symbol of each rank."""
+
+    tables: gapped.Database | instances.Tables
+    wanted: Wanted
+    vocabulary: NDArray[np.int8]
+
+    @property
+    def first(self) -> NDArray[np.uint8]:
+        """Symbols of the first level."""
+        return np.arange(1, len(self.vocabulary), dtype=np.uint8)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the tables."""
+        return sum(a.nbytes for a in self.tables if isinstance(a, np.ndarray))
+
+
+@dataclass(frozen=True)
+class Limited(_Tree):
     """The tree of frequent patterns at a gap limit; what is closed at its ends is judged when all of it is there."""
 
     tables: gapped.Database
     max_gap: int
-    wanted: Wanted
-    vocabulary: NDArray[np.int8]
 
     @classmethod
     def of(cls, database: Sequences, max_gap: int, wanted: Wanted, n_workers: int) -> Limited:
@@ -156,17 +173,7 @@ class Limited:
         text, sequence_at, _ = contiguous.build_text(database.symbols, database.offsets)
         unit_at = database.group_of[sequence_at] if by_group else sequence_at
         tables = gapped.prepare(text, unit_at, max_gap, wanted.min_support, n_workers)
-        return cls(tables, max_gap, wanted, _vocabulary(database))
-
-    @property
-    def first(self) -> NDArray[np.uint8]:
-        """Symbols of the first level."""
-        return np.arange(1, len(self.vocabulary), dtype=np.uint8)
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the tables."""
-        return _n_bytes(self.tables)
+        return cls(tables, wanted, _vocabulary(database), max_gap)
 
     def run(
         self,
@@ -216,12 +223,10 @@ class Limited:
 
 
 @dataclass(frozen=True)
-class Unlimited:
+class Unlimited(_Tree):
     """The tree of frequent patterns at an unlimited gap; closure is judged at each."""
 
     tables: instances.Tables
-    wanted: Wanted
-    vocabulary: NDArray[np.int8]
 
     @classmethod
     def of(cls, database: Sequences, wanted: Wanted) -> Unlimited:
@@ -243,16 +248,6 @@ class Unlimited:
         refuse_table(text, 2 * int(text.max(initial=0)))
         tables = instances.prepare(text, sequence_at, sequence_end, frequent.group_of if by_group else None)
         return cls(tables, wanted, _vocabulary(frequent))
-
-    @property
-    def first(self) -> NDArray[np.uint8]:
-        """Symbols of the first level."""
-        return np.arange(1, len(self.vocabulary), dtype=np.uint8)
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the tables."""
-        return _n_bytes(self.tables)
 
     def run(
         self,
@@ -321,10 +316,6 @@ def _frozen(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _own(array: NDArray[np.int64]) -> NDArray[np.int64]:
     """Writable; a task of a cluster is given a copy that is not, and would be compiled once more."""
     return array if array.flags.writeable else array.copy()
-
-
-def _n_bytes(tables: tuple[Any, ...]) -> int:
-    return sum(a.nbytes for a in tables if isinstance(a, np.ndarray))
 
 
 def _vocabulary(database: Sequences) -> NDArray[np.int8]:

@@ -245,7 +245,7 @@ def _timed(part: Part, offsets: NDArray[np.int64], times_s: NDArray[np.float64],
     # symbol i stands between segments i and i + 1 of its sequence, which has one segment more than symbols
     segment = offsets[sequence] + sequence
     spans_s = np.stack([times_s[0, segment + start], times_s[1, segment + end + 1]])
-    median_s = filters.median_durations(pattern, spans_s[1] - spans_s[0], part.counts[2])
+    median_s = filters.durations(pattern, spans_s[1] - spans_s[0], part.counts[2])[1]
     part = replace(part, times_s=spans_s, median_s=median_s)
     shortest = -np.inf if question.min_duration_s is None else question.min_duration_s
     longest = np.inf if question.max_duration_s is None else question.max_duration_s
