@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from motifdb.pipelines.terminal import (
+    At,
+    Db,
+    EngineName,
+    Format,
+    OnlyTable,
+    Out,
+    OutFormat,
+    Picture,
+    write,
+    writing,
+)
+from motifdb.training.commands import register as register_learning
 
 app = typer.Typer(
     name="motifdb",
@@ -32,30 +43,6 @@ Start with [bold]motifdb demo[/bold], or with your own folder:
 """,
 )
 
-Db = Annotated[
-    str | None,
-    typer.Option(
-        "--db", help="Database folder; default: $MOTIFDB, or the only *.motifdb here.", show_default=False
-    ),
-]
-At = Annotated[
-    str | None,
-    typer.Option(
-        "--at",
-        help="A commit's number or a time (2026-03-01T14:30); default: the newest.",
-        show_default=False,
-    ),
-]
-
-
-class Format(StrEnum):
-    """How results are written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
-
 
 class Until(StrEnum):
     """How far an ingest goes."""
@@ -66,19 +53,6 @@ class Until(StrEnum):
     motifs = "motifs"
 
 
-class EngineName(StrEnum):
-    """Where work runs."""
-
-    auto = "auto"
-    inline = "inline"
-    ray = "ray"
-
-
-OutFormat = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
-Out = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="Write to this file instead of the terminal.", show_default=False),
-]
 MaxGap = Annotated[
     str | None,
     typer.Option(
@@ -93,32 +67,6 @@ OfRecordings = Annotated[
         show_default=False,
     ),
 ]
-Picture = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.", show_default=False),
-]
-OnlyTable = Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")]
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Any]:
-    """A database to write to; Ctrl-C ends the command with a sentence, as what was whole is stored."""
-    from motifdb.catalog.store import open_writer
-
-    try:
-        with open_writer(path) as writer:
-            yield writer
-    except KeyboardInterrupt:
-        typer.echo(
-            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
-        )
-        if any(thread.name.startswith("motifdb-unit") for thread in threading.enumerate()):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(130)  # the database is closed; Python would wait for kernels whose result nobody takes
-        raise typer.Exit(130) from None
-
-
 # -- making motifs ---------------------------------------------------------------------------------------
 
 
@@ -244,7 +192,7 @@ def ingest(
     path, is_new = default_database(db, paths)
     if is_new:
         create(path)
-    with _writing(path) as writer:
+    with writing(path) as writer:
         report = run(options, writer, Quiet() if quiet else Lines(), labelling)
     if not quiet:
         typer.echo(summary(path, options, report))
@@ -450,7 +398,7 @@ def mine(
         retry_bounded=retry_bounded,
     )
     path = find_database(db)
-    with _writing(path) as writer:
+    with writing(path) as writer:
         report = mine_database(options, writer, Quiet() if quiet else Lines())
     if not quiet:
         typer.echo(mined_summary(path, options, report))
@@ -522,9 +470,9 @@ def dictionary(
 
     options = Options(by, cast(Any, matches), analysis, name, min_clip)
     options.check()
-    with _writing(find_database(db)) as writer:
+    with writing(find_database(db)) as writer:
         report = make_dictionaries(options, writer, Quiet() if quiet else Lines())
-    _write(report.table, format_, output)
+    write(report.table, format_, output)
     if not quiet:
         typer.echo("\n".join(notes(report)), err=format_ is not Format.table or output is not None)
 
@@ -607,7 +555,7 @@ def selftest(
     is_text = format_ is Format.table
     if not quiet:
         typer.echo(heading(result), err=not is_text)
-    _write(shown(result.cells, control_name(result)) if is_text else rows(result.cells), format_, None)
+    write(shown(result.cells, control_name(result)) if is_text else rows(result.cells), format_, None)
     if not quiet:
         typer.echo(f"{legend(result)}\n\n{verdict(result)}" if is_text else verdict(result), err=not is_text)
     if output is not None:
@@ -669,9 +617,9 @@ def stability(
     chosen = RERUNS if reruns == "all" else tuple(r.strip() for r in reruns.split(",") if r.strip())
     options = Options(analysis, tuple(scope_key or ()), chosen, tracker, seed, noise, retry_failed)
     options.check()
-    with _writing(find_database(db)) as writer:
+    with writing(find_database(db)) as writer:
         report = measure_stability(options, writer, Quiet() if quiet else Lines())
-    _write(table(report), format_, None)
+    write(table(report), format_, None)
     if not quiet:
         typer.echo("\n".join(notes(report)), err=format_ is not Format.table)
     if output is not None:
@@ -755,7 +703,7 @@ def sql(
         raise UsageError("give one query: as text, as - for standard input, or as a file with -f")
     text = _query_text(query, file)
     with Database(db, at=at) as database:
-        _write(database.sql(text).arrow(), format_, output)
+        write(database.sql(text).arrow(), format_, output)
 
 
 def _query_text(query: str | None, file: Path | None) -> str:
@@ -772,12 +720,6 @@ def _query_text(query: str | None, file: Path | None) -> str:
         raise UsageError(f"the query file {file} cannot be read: {error}") from None
 
 
-def _write(table: Any, format_: Format, output: Path | None, *, is_wrapped: bool = False) -> None:
-    from motifdb.query.output import write_result
-
-    write_result(table, format_.value, output, is_wrapped=is_wrapped)
-
-
 @app.command(rich_help_panel="Ask")
 def tables(db: Db = None, at: At = None) -> None:
     """List the tables and views with what a row is.
@@ -790,7 +732,7 @@ def tables(db: Db = None, at: At = None) -> None:
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        _write(database.tables().arrow(), Format.table, None, is_wrapped=True)
+        write(database.tables().arrow(), Format.table, None, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")
@@ -807,7 +749,7 @@ def describe(
     from motifdb.query.database import Database
 
     with Database(db, at=at) as database:
-        _write(database.describe(table).arrow(), Format.table, None, is_wrapped=True)
+        write(database.describe(table).arrow(), Format.table, None, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")
@@ -840,7 +782,7 @@ def top(
     from motifdb.query.motifs import top_motifs
 
     with Database(db, at=at) as database:
-        _write(top_motifs(database, n, by=by, analysis=analysis).arrow(), format_, output, is_wrapped=True)
+        write(top_motifs(database, n, by=by, analysis=analysis).arrow(), format_, output, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Ask")
@@ -901,7 +843,7 @@ def log(
     from motifdb.catalog.locate import find_database
     from motifdb.query.log import log_table
 
-    _write(log_table(find_database(db), n), format_, None, is_wrapped=True)
+    write(log_table(find_database(db), n), format_, None, is_wrapped=True)
 
 
 @app.command(rich_help_panel="Care for the database")
@@ -1030,6 +972,11 @@ def relocate(
     with open_writer(find_database(db)) as writer:
         n_there, n_all = run(writer, corpus, folder)
     typer.echo(f"{corpus} -> {folder}: {n_there} of {n_all} files are there")
+
+
+# -- learning --------------------------------------------------------------------------------------------
+
+register_learning(app)
 
 
 def _version(value: bool) -> None:

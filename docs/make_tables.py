@@ -32,7 +32,8 @@ def page() -> str:
         *(f"| [{v.name}](#{v.name}) | {v.row} |" for v in VIEWS.values()),
     ]
     for table in TABLES.values():
-        wall = " Not open to SQL." if not table.sql else ""
+        hidden = ", ".join(f"`{c.name}`" for c in table.columns if not c.sql)
+        wall = f" Not open to SQL: {hidden}." if hidden else ""
         since = f" Since format version {table.since}." if table.since > 1 else ""
         lines += ["", f"## {table.name}", "", f"One row is {table.row}.{wall}{since}", ""]
         lines += _columns(table.columns, table.key, table.since)

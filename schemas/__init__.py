@@ -1,5 +1,17 @@
 """What a table is: columns, types, units, meanings, version. Imports only pyarrow."""
 
+from motifdb.schemas.learning import (
+    AUDIO,
+    AUDIO_LINKS,
+    CLIPS,
+    EPOCHS,
+    FINGERPRINTS,
+    ISLANDS,
+    METRICS,
+    PREDICTIONS,
+    RUNS,
+    SPLITS,
+)
 from motifdb.schemas.spec import Column, TableSpec
 from motifdb.schemas.tables import (
     ANALYSES,
@@ -20,18 +32,28 @@ from motifdb.schemas.tables import (
 
 __all__ = [
     "ANALYSES",
+    "AUDIO",
+    "AUDIO_LINKS",
+    "CLIPS",
     "CONTOURS",
     "CORPORA",
     "COVERAGE",
+    "EPOCHS",
     "FAILURES",
     "FILES",
+    "FINGERPRINTS",
     "FORMAT_VERSION",
+    "ISLANDS",
+    "METRICS",
     "MOTIFS",
     "OCCURRENCES",
     "PATTERN_COUNTS",
     "PITCH",
     "PITCH_AGREEMENT",
+    "PREDICTIONS",
     "RECORDINGS",
+    "RUNS",
+    "SPLITS",
     "TABLES",
     "Column",
     "TableSpec",

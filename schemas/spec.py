@@ -10,7 +10,10 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Column:
-    """One column: Arrow type, unit (``"-"`` where it has none), meaning, and the format version it came with."""
+    """One column: Arrow type, unit (``"-"`` where it has none), meaning, and the format version it came with.
+
+    `sql` is False for what stays behind the SQL wall: bytes that no question is about.
+    """
 
     name: str
     type: pa.DataType
@@ -18,6 +21,7 @@ class Column:
     meaning: str
     nullable: bool = False
     since: int = 1
+    sql: bool = True
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,7 @@ class TableSpec:
     """One table: what a row is, its key columns, its columns, and the format version it came with.
 
     `volatile` names the columns that may differ between two runs over the same input (clocks, commit numbers,
-    where a folder stands); `motifdb check --fingerprint` leaves them out. `sql` is False for a table that stays
-    behind the SQL wall.
+    where a folder stands); `motifdb check --fingerprint` leaves them out.
     """
 
     name: str
@@ -35,7 +38,6 @@ class TableSpec:
     columns: tuple[Column, ...]
     volatile: tuple[str, ...] = ()
     since: int = 1
-    sql: bool = True
 
     @property
     def schema(self) -> pa.Schema:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from motifdb.schemas.learning import LEARNING_TABLES
 from motifdb.schemas.spec import Column, TableSpec
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the on-disk format this code writes; it reads every older one."""
 
 _TIME = pa.timestamp("us")
@@ -152,7 +153,12 @@ ANALYSES = TableSpec(
     (
         Column("analysis_id", pa.string(), "-", "hash of stage, stage version, parameters and parent"),
         Column("name", pa.string(), "-", "for people: the tracker, or the preset and what differs from it"),
-        Column("kind", pa.string(), "-", "pitch, contour, mining, counts or stability"),
+        Column(
+            "kind",
+            pa.string(),
+            "-",
+            "pitch, contour, mining, counts, stability, fingerprint, audit, clips or split",
+        ),
         Column("parent_id", pa.string(), "-", "the analysis it reads; null for pitch", nullable=True),
         Column("parameters", pa.string(), "-", "JSON with every parameter"),
         Column("stage_version", pa.int32(), "-", "raised when the same parameters give other results"),
@@ -446,5 +452,6 @@ TABLES: dict[str, TableSpec] = {
         MOTIFS,
         PATTERN_COUNTS,
         OCCURRENCES,
+        *LEARNING_TABLES,
     )
 }

@@ -87,7 +87,7 @@ def _as_bytes(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64], ND
         array, kind = pa.array(texts, pa.string()), pa.string()
     if pa.types.is_boolean(kind):
         array, kind = array.cast(pa.int8()), pa.int8()
-    if pa.types.is_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
         _, offsets, data = array.buffers()
         starts = _offsets(offsets, array.offset, n)
         return _bytes(data), starts, is_null

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from motifdb.errors import NotFoundError, nearest
 from motifdb.query.views import VIEWS, ViewSpec
 from motifdb.schemas import TABLES, TableSpec
 
+_OPEN = {
+    name: replace(spec, columns=tuple(c for c in spec.columns if c.sql)) for name, spec in TABLES.items()
+}
+
 
 def relations() -> dict[str, TableSpec | ViewSpec]:
-    """Every table open to SQL, then every view, by name."""
-    return {**{name: spec for name, spec in TABLES.items() if spec.sql}, **VIEWS}
+    """Every table, but for its columns behind the SQL wall, then every view, by name."""
+    return {**_OPEN, **VIEWS}
 
 
 def tables() -> pa.Table:
-    """Every table and view open to SQL: name, what one row is, key columns."""
+    """Every table and view: name, what one row is, key columns."""
     rows = relations()
     return pa.table(
         {

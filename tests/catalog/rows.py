@@ -11,6 +11,10 @@ def value(type_: pa.DataType, i: int) -> object:
     """Some value of an Arrow type, different for different `i`."""
     if pa.types.is_string(type_):
         return f"v{i}"
+    if pa.types.is_boolean(type_):
+        return i % 2 == 0
+    if pa.types.is_binary(type_):
+        return bytes([i % 256, 0])
     if pa.types.is_integer(type_):
         return i % 100
     if pa.types.is_floating(type_):

@@ -71,7 +71,7 @@ def check_columns(context: Context) -> Iterator[Violation]:
                     yield Violation(name, "schema", column.name, f"expected {column.type}, got nothing")
             elif found != column.type:
                 yield Violation(name, "schema", column.name, f"expected {column.type}, got {found}")
-        must = [c.name for c in spec.columns if not c.nullable and c.name not in nullable]
+        must = [c.name for c in spec.columns if c.sql and not c.nullable and c.name not in nullable]
         counts = ", ".join(f'count(*) filter ("{c}" is null) as "{c}"' for c in must)
         for column_name, n in next(context.rows(f"select {counts} from {name}")).items():
             if n:

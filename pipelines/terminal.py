@@ -1,0 +1,86 @@
+"""What commands share: options, and how they open a database to write and hand out an answer.
+
+Only Typer is imported here; everything heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db", help="Database folder; default: $MOTIFDB, or the only *.motifdb here.", show_default=False
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="A commit's number or a time (2026-03-01T14:30); default: the newest.",
+        show_default=False,
+    ),
+]
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+class EngineName(StrEnum):
+    """Where work runs."""
+
+    auto = "auto"
+    inline = "inline"
+    ray = "ray"
+
+
+OutFormat = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this file instead of the terminal.", show_default=False),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.", show_default=False),
+]
+OnlyTable = Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Any]:
+    """A database to write to; Ctrl-C ends the command with a sentence, as what was whole is stored."""
+    from motifdb.catalog.store import open_writer
+
+    try:
+        with open_writer(path) as writer:
+            yield writer
+    except KeyboardInterrupt:
+        typer.echo(
+            "motifdb: stopped; what was whole is stored, and the same command goes on from there", err=True
+        )
+        if any(thread.name.startswith("motifdb-unit") for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(130)  # the database is closed; Python would wait for kernels whose result nobody takes
+        raise typer.Exit(130) from None
+
+
+def write(table: Any, format_: Format, output: Path | None, *, is_wrapped: bool = False) -> None:
+    from motifdb.query.output import write_result
+
+    write_result(table, format_.value, output, is_wrapped=is_wrapped)

@@ -1,0 +1,14 @@
+"""The commands of learning, one module each: parse, call, print. `motifdb.cli` registers them.
+
+A module here imports nothing heavy when it is imported, so that `motifdb --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import typer
+
+PANEL = "Learn"
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command of learning to the command line."""
