@@ -55,3 +55,7 @@ class Packed:
     def length_s(self) -> NDArray[np.float64]:
         """Duration of each clip, in seconds."""
         return self.length / float(self.sample_rate_hz)
+
+    def take(self, rows: NDArray[np.int64]) -> Packed:
+        """The clips of `rows`, in that order and as often as they come; the sound is shared, not copied."""
+        return Packed(self.pcm, self.start[rows], self.length[rows], self.sample_rate_hz)
