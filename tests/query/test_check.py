@@ -30,6 +30,7 @@ from tests.query.example import (
     example_rows,
     example_tables,
 )
+from tests.query.test_check_learning import MUTATIONS as LEARNING
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -279,13 +280,14 @@ def test_each_mutation_is_reported_and_nothing_else(tmp_path: Path, example_db: 
 def test_every_rule_is_broken_by_some_test() -> None:
     tested = {rule for m in MUTATIONS for _, rule, _ in m.expected}
     elsewhere = {"checksum", "log", "readable", "rows", "schema", "null", "limits"}
-    assert tested | elsewhere == set(RULES)
+    of_learning = {rule for _, _, _, expected in LEARNING for _, rule in expected}
+    assert tested | elsewhere | of_learning == set(RULES)
 
 
 def test_a_right_database_has_no_violation(example: Snapshot, example_db: Path) -> None:
     steps: list[str] = []
     assert list(check(example, on_step=steps.append)) == []
-    assert len(steps) == 10
+    assert len(steps) == 16
     assert list(check(open_snapshot(example_db, at=0))) == []
 
 

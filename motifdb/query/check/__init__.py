@@ -42,7 +42,7 @@ def check(
     violations, in the order of the steps. A table with a damaged file is read no further, nor are rules checked
     that need it; everything else is checked all the same.
     """
-    from motifdb.query.check import contours, files, pitch, tables
+    from motifdb.query.check import contours, files, learning, pitch, tables
     from motifdb.query.check.motifs import check_motifs
 
     steps: list[tuple[str, tuple[str, ...], Callable[[Context], Iterator[Violation]]]] = [
@@ -64,6 +64,12 @@ def check(
             ("motifs", "contours", "occurrences", "pattern_counts", "coverage", "analyses"),
             check_motifs,
         ),
+        ("sound", ("audio", "recordings"), learning.check_audio),
+        ("fingerprints", ("fingerprints",), learning.check_fingerprints),
+        ("links", ("audio_links", "islands", "recordings"), learning.check_links),
+        ("clips", ("clips", "files", "recordings"), learning.check_clips),
+        ("splits", ("splits", "clips", "analyses"), learning.check_splits),
+        ("runs", ("runs", "metrics", "predictions"), learning.check_runs),
     ]
     with Context.open(snapshot, gapped_recordings) as context:
         for words, needed, step in steps:

@@ -52,6 +52,12 @@ RULES: dict[str, str] = {
     "counts": "a motif's counts and durations are those of its occurrences",
     "recount": "a motif occurs as often as it does when its recording's phrases are searched again",
     "pattern_counts": "a kept pattern's counts are those found when a recording's phrases are searched again",
+    "sound": "blocks of sound follow each other, are 16 kHz int16 samples and as long as the recording",
+    "fingerprint": "anchors ascend in time, and each has a code",
+    "links": "links lie inside two recordings, and islands are what they hold together",
+    "clip": "a clip is a span of its recording, and of its file where it is a file's",
+    "split": "what travels together is on one side, unless leaks were allowed, and clips are those that were split",
+    "run": "a run's predictions, figures and checkpoint agree",
 }
 """Every rule by its name."""
 

@@ -13,8 +13,24 @@ from motifdb.schemas import TABLES
 VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("files", "state"): ("input", "skipped", "reference", "failed"),
     ("recordings", "kind"): ("audio", "f0"),
-    ("analyses", "kind"): ("pitch", "contour", "mining", "counts", "stability"),
+    ("analyses", "kind"): (
+        "pitch",
+        "contour",
+        "mining",
+        "counts",
+        "stability",
+        "fingerprint",
+        "audit",
+        "clips",
+        "split",
+    ),
     ("coverage", "state"): ("done", "empty", "failed"),
+    ("audio_links", "kind"): ("same-audio", "near", "overlap"),
+    ("clips", "kind"): ("motif", "motif_segment", "random", "random_disjoint", "window", "file"),
+    ("splits", "part"): ("train", "valid", "test"),
+    ("runs", "state"): ("done", "failed"),
+    ("metrics", "part"): ("train", "valid", "test"),
+    ("predictions", "part"): ("valid", "test"),
 }
 """Columns that hold one of a few words."""
 
@@ -24,6 +40,9 @@ PARENT_KIND = {
     "mining": "contour",
     "counts": "mining",
     "stability": "mining",
+    "fingerprint": None,
+    "audit": "fingerprint",
+    "split": "clips",
 }
 """What kind of analysis another one reads."""
 
@@ -42,6 +61,18 @@ REFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
     ("occurrences", "recording_id", "recordings", "recording_id", "true"),
     ("occurrences", "motif_id", "motifs", "motif_id", "true"),
     ("occurrences", "phrase_id", "contours", "phrase_id", "true"),
+    ("audio", "recording_id", "recordings", "recording_id", "true"),
+    ("fingerprints", "recording_id", "recordings", "recording_id", "true"),
+    ("audio_links", "recording_a", "recordings", "recording_id", "true"),
+    ("audio_links", "recording_b", "recordings", "recording_id", "true"),
+    ("islands", "recording_id", "recordings", "recording_id", "true"),
+    ("clips", "recording_id", "recordings", "recording_id", "true"),
+    ("clips", "motif_id", "motifs", "motif_id", "true"),
+    ("splits", "clip_id", "clips", "clip_id", "true"),
+    ("epochs", "run_id", "runs", "run_id", "true"),
+    ("metrics", "run_id", "runs", "run_id", "true"),
+    ("predictions", "run_id", "runs", "run_id", "true"),
+    ("predictions", "clip_id", "clips", "clip_id", "true"),
 )
 """(table, column, table it points into, its column, rows that must): nulls point nowhere."""
 
@@ -52,6 +83,12 @@ OF_KIND = {
     ("contours", "analysis_id"): "contour",
     ("motifs", "analysis_id"): "mining",
     ("pattern_counts", "analysis_id"): "mining",
+    ("fingerprints", "analysis_id"): "fingerprint",
+    ("audio_links", "analysis_id"): "audit",
+    ("islands", "analysis_id"): "audit",
+    ("clips", "analysis_id"): "clips",
+    ("splits", "split_id"): "split",
+    ("runs", "split_id"): "split",
 }
 """Columns that name an analysis, and of which kind it must be."""
 
@@ -238,6 +275,9 @@ MADE_BY = {
     "pitch": ("select analysis_id, recording_id as scope_key from pitch"),
     "contour": ("select analysis_id, recording_id as scope_key from contours"),
     "mining": ("select analysis_id, scope_key from motifs"),
+    "fingerprint": ("select analysis_id, recording_id as scope_key from fingerprints"),
+    "clips": ("select analysis_id, recording_id as scope_key from clips"),
+    "split": ("select split_id as analysis_id, 'all' as scope_key from splits"),
 }
 """By kind of analysis: what its coverage counts."""
 
