@@ -1,0 +1,158 @@
+"""Layers that see a clip and not what its batch was padded with.
+
+A batch holds clips of unequal length; the columns after a clip's end are filled. Here they are set to zero before every
+layer that looks sideways, exactly as the zeros that a convolution puts past the end of a clip that stands alone. So
+a clip's logits are the same, but for rounding, however far its batch is padded.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the field's name for it
+
+from motifdb.errors import UsageError, nearest
+
+
+def column_mask(n_columns: Tensor, n_total: int) -> Tensor:
+    """True where a column is sound: bool [B, n_total] from int64 [B]."""
+    return torch.arange(n_total, device=n_columns.device)[None, :] < n_columns[:, None]
+
+
+def columns_after(n_columns: Tensor, kernel: int, stride: int = 1, padding: int = 0) -> Tensor:
+    """Columns that a convolution or a pool leaves of a clip that stands alone, at least one.
+
+    >>> columns_after(torch.tensor([426, 55]), kernel=3, stride=2)
+    tensor([212,  27])
+    """
+    left = torch.div(n_columns + 2 * padding - kernel, stride, rounding_mode="floor") + 1
+    return left.clamp(min=1)
+
+
+def check_choice(model: str, option: str, value: str, valid: tuple[str, ...]) -> None:
+    """Raise UsageError with the nearest valid word when `value` is none of `valid`."""
+    if value not in valid:
+        raise UsageError(f"{model}: {option}={value!r} is none of its values; {nearest(value, valid)}")
+
+
+class Picture(nn.Module):  # type: ignore[misc]  # torch is untyped to us
+    """What a network that reads features as a picture does first: mask, pad to what it needs, add the channel.
+
+    Parameters
+    ----------
+    n_rows : rows that come in
+    min_rows, min_columns : fewer are padded with zeros up to this (zero is the mean of standardised features)
+    """
+
+    def __init__(self, n_rows: int, *, min_rows: int = 1, min_columns: int = 1) -> None:
+        super().__init__()
+        self.n_rows = n_rows
+        self.rows = max(n_rows, min_rows)
+        self.min_columns = min_columns
+
+    def forward(self, features: Tensor, n_columns: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, n_rows, T] and [B] -> [B, 1, rows, max(T, min_columns)] and the columns to look at, int64 [B]."""
+        if features.dim() != 3 or features.shape[1] != self.n_rows:
+            raise UsageError(
+                f"the network was built for {self.n_rows} rows and got features of shape {tuple(features.shape)}; "
+                f"build it with n_rows= the rows of the front end"
+            )
+        n_total = features.shape[2]
+        # masked_fill and not a product: whatever fills the padding, infinite or not a number, is gone
+        features = features.masked_fill(~column_mask(n_columns, n_total)[:, None, :], 0.0)
+        short, low = max(self.min_columns - n_total, 0), self.rows - self.n_rows
+        if short or low:
+            features = F.pad(features, (0, short, 0, low))
+        return features[:, None], n_columns.clamp(min=self.min_columns)
+
+
+def masked_batch_norm(norm: nn.BatchNorm2d | nn.BatchNorm1d, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Batch normalisation whose statistics, in training, are of the sound columns only.
+
+    Parameters
+    ----------
+    norm : the layer; its weights and running statistics are used and updated as it would itself
+    x : [B, C, ..., T]
+    mask : bool, of x's number of dimensions with 1 for all but batch and columns; None counts every column
+
+    Returns
+    -------
+    [B, C, ..., T]; past the end of a clip it holds whatever comes out, for the caller to mask.
+    """
+    if mask is None or not norm.training:
+        return norm(x)
+    dims = [d for d in range(x.dim()) if d != 1]
+    shape = [1, -1] + [1] * (x.dim() - 2)
+    wide = x.float()  # half precision cannot add a batch
+    weight = mask.to(wide.dtype)
+    count = weight.sum() * (x.numel() // (x.shape[0] * x.shape[1] * x.shape[-1]))
+    mean = (wide * weight).sum(dims) / count
+    variance = ((wide - mean.view(shape)).square() * weight).sum(dims) / count
+    if norm.track_running_stats:
+        with torch.no_grad():
+            unbiased = variance.detach() * (count / (count - 1).clamp(min=1))
+            norm.running_mean.lerp_(mean.detach().to(norm.running_mean.dtype), norm.momentum)
+            norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), norm.momentum)
+            norm.num_batches_tracked += 1
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    shift = norm.bias - mean * scale
+    return (wide * scale.view(shape) + shift.view(shape)).to(x.dtype)
+
+
+class MaskedRecurrent(nn.Module):  # type: ignore[misc]  # torch is untyped to us
+    """LSTM or GRU layers over clips of unequal length, without packing.
+
+    A layer that runs forwards never sees what follows a clip. For the other direction every clip is turned round within
+    its own length, run forwards and turned back. This gives what a packed sequence gives, needs no lengths on the host
+    (packing does, and waits for the device), and keeps the faster kernel that a CPU has for whole tensors.
+
+    Parameters
+    ----------
+    kind : ``"lstm"`` or ``"gru"``
+    n_in, hidden : sizes of a step's input and of one direction's state
+    n_layers : stacked layers, >= 1
+    bidirectional : concatenate both directions' outputs (forward first)
+    dropout : between layers, share of outputs set to zero in training
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        n_in: int,
+        hidden: int,
+        *,
+        n_layers: int = 1,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[kind]
+        self.n_out = hidden * (2 if bidirectional else 1)
+        sizes = [n_in] + [self.n_out] * (n_layers - 1)
+        self.ahead = nn.ModuleList(layer(size, hidden, batch_first=True) for size in sizes)
+        self.back = nn.ModuleList(layer(size, hidden, batch_first=True) for size in sizes if bidirectional)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, n_steps: Tensor) -> Tensor:
+        """[B, T, n_in] and int64 [B] -> [B, T, n_out]; past a clip's end it holds no meaning."""
+        if len(self.back):
+            steps = torch.arange(x.shape[1], device=x.device)[None, :]
+            turned = torch.where(steps < n_steps[:, None], n_steps[:, None] - 1 - steps, steps)[..., None]
+        for i, ahead in enumerate(self.ahead):
+            if i:
+                x = self.dropout(x)
+            forwards = ahead(x)[0]
+            if len(self.back):
+                backwards = self.back[i](x.gather(1, turned.expand_as(x)))[0]
+                forwards = torch.cat([forwards, backwards.gather(1, turned.expand_as(backwards))], dim=-1)
+            x = forwards
+        return x
+
+
+def last_state(x: Tensor, n_steps: Tensor, *, bidirectional: bool) -> Tensor:
+    """What a recurrent layer knows at its end: forwards at a clip's last step, backwards at its first. [B, n_out]"""
+    last = x[torch.arange(x.shape[0], device=x.device), n_steps - 1]
+    if not bidirectional:
+        return last
+    half = x.shape[-1] // 2
+    return torch.cat([last[:, :half], x[:, 0, half:]], dim=-1)
