@@ -134,7 +134,7 @@ def _smoothed(samples: NDArray[np.float32], wavelet: NDArray[np.float32]) -> NDA
     """Correlation with a symmetric wavelet, where it lies inside; each sum in one order, wherever a block starts."""
     half = wavelet.size // 2
     n = samples.size - 2 * half
-    out = wavelet[half] * samples[half : half + n]
+    out: NDArray[np.float32] = wavelet[half] * samples[half : half + n]
     for k in range(half):
         weight = wavelet[k]
         for i in range(n):
