@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +84,30 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     CheckpointError
         where the file is missing, a pickled one, cut short, or not ours.
     """
+    with _opened(path) as f:
+        header = _header(f, path)
+        return {name: f.get_tensor(name) for name in f.keys()}, header  # noqa: SIM118  # not a mapping
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The plain values in a file's header, without its tensors.
+
+    Raises
+    ------
+    CheckpointError
+        as `read_tensors`.
+    """
+    with _opened(path) as f:
+        return _header(f, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with path.open("rb") as f:
-            start = f.read(4)
+        with path.open("rb") as raw:
+            start = raw.read(4)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror})") from None
     if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
@@ -96,19 +116,22 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         )
     try:
         with safe_open(str(path), framework="pt") as f:
-            header = (f.metadata() or {}).get(_HEADER)
-            tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118  # not a mapping
-    except (SafetensorError, OSError, ValueError) as error:
+            yield f
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} is damaged or cut short ({error}); delete the folder {path.parent} and train the run anew"
         ) from None
+
+
+def _header(f: Any, path: Path) -> dict[str, Any]:
+    text = (f.metadata() or {}).get(_HEADER)
     try:
-        values = json.loads(header) if header is not None else None
+        values = json.loads(text) if text is not None else None
     except json.JSONDecodeError:
         values = None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} was not written by motifdb: its header lacks {_HEADER}")
-    return tensors, values
+    return values
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:

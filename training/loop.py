@@ -200,8 +200,19 @@ def load_trained(folder: Path, device: str = "cpu") -> tuple[Trained, dict[str, 
     checkpoint.load_into(network, tensors, path)
     target = choose_device(device)
     network.to(target).eval()
-    n = count_parameters(network)
-    return Trained(network, [], int(header["epoch"]), 0.0, 0.0, str(target), n, classes), config
+    state = folder / checkpoint.STATE
+    at = Progress(**checkpoint.read_header(state)) if state.exists() else Progress()
+    trained = Trained(
+        network,
+        at.rows,
+        int(header["epoch"]),
+        at.wall_s,
+        at.cpu_s,
+        _device_name(target),
+        count_parameters(network),
+        classes,
+    )
+    return trained, config
 
 
 def check_examples(examples: Examples) -> None:
