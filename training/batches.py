@@ -8,7 +8,7 @@ shuffled. Nothing else enters: batch 17 of epoch 3 is the same after a restart, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,23 +30,35 @@ class Batch:
     lengths : int64 [B], samples
     label : int64 [B], index of the class
     row : int64 [B], which example it is
+    epoch, place : the batch's place: `Batches.epoch(epoch, place)` begins with it
     """
 
     samples: torch.Tensor
     lengths: torch.Tensor
     label: torch.Tensor
     row: torch.Tensor
+    epoch: int = 0
+    place: int = 0
 
     def __len__(self) -> int:
         return int(self.row.shape[0])
 
     def to(self, device: torch.device | str) -> Batch:
         """The batch on a device; `row` stays where it is, since only bookkeeping reads it."""
-        return Batch(
-            self.samples.to(device, non_blocking=True),
-            self.lengths.to(device, non_blocking=True),
-            self.label.to(device, non_blocking=True),
-            self.row,
+        return replace(
+            self,
+            samples=self.samples.to(device, non_blocking=True),
+            lengths=self.lengths.to(device, non_blocking=True),
+            label=self.label.to(device, non_blocking=True),
+        )
+
+    def pin_memory(self) -> Batch:
+        """The batch in memory that a CUDA device reads by itself; `torch.utils.data.DataLoader` asks for this."""
+        return replace(
+            self,
+            samples=self.samples.pin_memory(),
+            lengths=self.lengths.pin_memory(),
+            label=self.label.pin_memory(),
         )
 
 
@@ -69,7 +81,7 @@ class Batches:
     Raises
     ------
     UsageError
-        for no rows, fewer rows than ranks, or a batch size below 1.
+        for no rows, fewer rows than ranks, a batch size below 1, or one of 1 that cannot be shared out evenly.
 
     >>> packed = Packed.of([np.full(n, n, np.int16) for n in (3, 1, 2, 2)])
     >>> batches = Batches(packed, np.array([0, 1, 1, 0]), np.arange(4), batch_size=2, shuffle=False)
@@ -100,6 +112,10 @@ class Batches:
             raise UsageError("there are no clips to make batches of")
         if not 0 <= rank < world:
             raise UsageError(f"rank {rank} is not one of {world} workers")
+        if batch_size == 1 and len(rows) % world:
+            raise UsageError(
+                f"{len(rows)} batches of one clip cannot be shared out evenly to {world} workers; take a batch size of 2 or more"
+            )
         self.packed = packed
         self.label = np.asarray(label, np.int64)
         self.rows = np.asarray(rows, np.int64)
@@ -136,11 +152,12 @@ class Batches:
 
     def epoch(self, e: int, first_batch: int = 0) -> Iterator[Batch]:
         """The batches of epoch `e`, from `first_batch` on."""
-        for rows in self.order(e)[first_batch:]:
-            yield self.gather(rows)
+        for place, rows in enumerate(self.order(e)):
+            if place >= first_batch:
+                yield self.gather(rows, e, place)
 
-    def gather(self, rows: NDArray[np.int64]) -> Batch:
-        """A batch of these rows."""
+    def gather(self, rows: NDArray[np.int64], epoch: int = 0, place: int = 0) -> Batch:
+        """A batch of these rows, from its place in an epoch."""
         lengths = self._length[rows]
         samples = np.zeros((len(rows), int(lengths.max())), np.float32)
         for i, (first, n) in enumerate(zip(self.packed.start[rows].tolist(), lengths.tolist(), strict=True)):
@@ -150,4 +167,6 @@ class Batches:
             torch.from_numpy(lengths.astype(np.int64)),
             torch.from_numpy(self.label[rows]),
             torch.from_numpy(rows.astype(np.int64)),
+            epoch,
+            place,
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from motifdb.catalog.store import Snapshot
     from motifdb.query.check import Violation
+    from motifdb.query.clips import Clips
     from motifdb.query.fingerprint import Fingerprint
     from motifdb.query.status import Status
 
@@ -230,6 +231,23 @@ class Database:
     def describe(self, name: str) -> Result:
         """A table's columns: name, type, unit, meaning."""
         return Result(_relations.describe(name), is_whole=True)
+
+    def clips(self, kind: str | None = None, analysis: str | None = None) -> Clips:
+        """Training examples: spans of recordings, and from there a torch dataset (`Clips.to_torch`).
+
+        Parameters
+        ----------
+        kind : motif, motif_segment, random, random_disjoint, window or file; None means all
+        analysis : name of an analysis of clips, or the beginning of its id; None means all
+
+        Raises
+        ------
+        UsageError, NotFoundError
+            for a kind that there is not, or where there are no such clips.
+        """
+        from motifdb.query.clips import Clips
+
+        return Clips(self._snapshot, kind, analysis)
 
     def status(self) -> Status:
         """Counts, hours, size, last commit, failures."""
