@@ -12,8 +12,10 @@ Nothing here looks at the part valid but to predict it, so baselines and network
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -212,10 +214,11 @@ def _logistic(
     if np.unique(label).size == 1:  # a line needs two sides; with one class there is nothing to learn
         probabilities[:, int(label[0])] = 1.0
         return probabilities, 0
-    linear.fit(features[train], label)
-    if rows.size:
-        # A class of the split that train lacks cannot be predicted: probability 0.
-        probabilities[:, linear.classes_] = linear.predict_proba(features[rows])
+    with _one_thread():
+        linear.fit(features[train], label)
+        if rows.size:
+            # A class of the split that train lacks cannot be predicted: probability 0.
+            probabilities[:, linear.classes_] = linear.predict_proba(features[rows])
     return probabilities, int(linear.coef_.size + linear.intercept_.size)
 
 
@@ -229,7 +232,8 @@ def _nearest_neighbour(
     features = _standardised(statistics, train)
     probabilities = np.zeros((rows.size, len(examples.classes)))
     if rows.size:
-        nearest_at = _sklearn("metrics").pairwise_distances_argmin(features[rows], features[train])
+        with _one_thread():
+            nearest_at = _sklearn("metrics").pairwise_distances_argmin(features[rows], features[train])
         probabilities[np.arange(rows.size), np.asarray(examples.label)[train][nearest_at]] = 1.0
     return probabilities, None
 
@@ -241,9 +245,14 @@ def _standardised(statistics: NDArray[np.float32], train: NDArray[np.int64]) -> 
     return np.asarray((values - mean) / np.where(deviation > 0, deviation, np.inf), dtype=np.float64)
 
 
-def _sklearn(module: str) -> Any:
-    import importlib
+def _one_thread() -> AbstractContextManager[Any]:
+    """Products this small cost ten times the processor time on two threads, which mostly wait for each other."""
+    pools = importlib.import_module("threadpoolctl")  # comes with scikit-learn
+    limited: AbstractContextManager[Any] = pools.threadpool_limits(limits=1)
+    return limited
 
+
+def _sklearn(module: str) -> Any:
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ImportError as error:
