@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the field's name for it
-
-from motifdb.errors import UsageError, nearest
 
 
 def column_mask(n_columns: Tensor, n_total: int) -> Tensor:
@@ -27,43 +24,6 @@ def columns_after(n_columns: Tensor, kernel: int, stride: int = 1, padding: int 
     """
     left = torch.div(n_columns + 2 * padding - kernel, stride, rounding_mode="floor") + 1
     return left.clamp(min=1)
-
-
-def check_choice(model: str, option: str, value: str, valid: tuple[str, ...]) -> None:
-    """Raise UsageError with the nearest valid word when `value` is none of `valid`."""
-    if value not in valid:
-        raise UsageError(f"{model}: {option}={value!r} is none of its values; {nearest(value, valid)}")
-
-
-class Picture(nn.Module):  # type: ignore[misc]  # torch is untyped to us
-    """What a network that reads features as a picture does first: mask, pad to what it needs, add the channel.
-
-    Parameters
-    ----------
-    n_rows : rows that come in
-    min_rows, min_columns : fewer are padded with zeros up to this (zero is the mean of standardised features)
-    """
-
-    def __init__(self, n_rows: int, *, min_rows: int = 1, min_columns: int = 1) -> None:
-        super().__init__()
-        self.n_rows = n_rows
-        self.rows = max(n_rows, min_rows)
-        self.min_columns = min_columns
-
-    def forward(self, features: Tensor, n_columns: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, n_rows, T] and [B] -> [B, 1, rows, max(T, min_columns)] and the columns to look at, int64 [B]."""
-        if features.dim() != 3 or features.shape[1] != self.n_rows:
-            raise UsageError(
-                f"the network was built for {self.n_rows} rows and got features of shape {tuple(features.shape)}; "
-                f"build it with n_rows= the rows of the front end"
-            )
-        n_total = features.shape[2]
-        # masked_fill and not a product: whatever fills the padding, infinite or not a number, is gone
-        features = features.masked_fill(~column_mask(n_columns, n_total)[:, None, :], 0.0)
-        short, low = max(self.min_columns - n_total, 0), self.rows - self.n_rows
-        if short or low:
-            features = F.pad(features, (0, short, 0, low))
-        return features[:, None], n_columns.clamp(min=self.min_columns)
 
 
 def masked_batch_norm(norm: nn.BatchNorm2d | nn.BatchNorm1d, x: Tensor, mask: Tensor | None) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from motifdb.training.models.masks import check_choice, column_mask, last_state
+from motifdb.training.models.base import check_choice
+from motifdb.training.models.masks import column_mask, last_state
 
 POOLINGS = ("mean", "last", "mean-std", "attentive")
 _FLOOR = 1e-5  # keeps the slope of the square root finite where a channel does not move
@@ -21,14 +22,17 @@ class MaskedPooling(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         step and channel, seeing the channel's mean and deviation over the clip: attentive statistics pooling
         with global context, Okabe et al. 2018, as in ECAPA-TDNN, Desplanques et al. 2020, section 3.1)
     n_in : channels
-    bottleneck : width of the attention's hidden layer (ECAPA-TDNN: 128)
     model : for the error's text
+    bottleneck : width of the attention's hidden layer (ECAPA-TDNN: 128)
+    bidirectional : for ``"last"``: whether the second half of the channels ran backwards
     """
 
-    def __init__(self, kind: str, n_in: int, *, bottleneck: int = 128, model: str = "pooling") -> None:
+    def __init__(
+        self, kind: str, n_in: int, *, model: str, bottleneck: int = 128, bidirectional: bool = True
+    ) -> None:
         super().__init__()
         check_choice(model, "pooling", kind, POOLINGS)
-        self.kind = kind
+        self.kind, self.bidirectional = kind, bidirectional
         self.n_out = n_in if kind in ("mean", "last") else 2 * n_in
         if kind == "attentive":
             self.score = nn.Sequential(
@@ -38,7 +42,7 @@ class MaskedPooling(nn.Module):  # type: ignore[misc]  # torch is untyped to us
     def forward(self, x: Tensor, n_steps: Tensor) -> Tensor:
         """[B, T, n_in] and int64 [B] -> [B, n_out]."""
         if self.kind == "last":
-            return last_state(x, n_steps, bidirectional=True)
+            return last_state(x, n_steps, bidirectional=self.bidirectional)
         mask = column_mask(n_steps, x.shape[1])[..., None]
         x = x.float().masked_fill(~mask, 0.0)  # statistics of many steps are taken in single precision
         even = mask / n_steps[:, None, None].to(x.dtype)

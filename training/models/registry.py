@@ -51,35 +51,138 @@ class ModelSpec:
 
     def options(self) -> dict[str, Any]:
         """Every option with its value for this network: the class's own, overlaid with `defaults`."""
+        return {name: default for name, (default, _) in self._own().items()} | dict(self.defaults)
+
+    def build(self, n_rows: int, n_classes: int, options: Mapping[str, Any]) -> nn.Module:
+        """See `build_model`."""
+        own = self._own()
+        checked = {}
+        for option, value in options.items():
+            if option not in own:
+                raise UsageError(f"{self.name} has no option {option!r}; {nearest(option, own)}")
+            checked[option] = _checked(f"{self.name}: {option}", value, own[option][1])
+        return self.resolve()(n_rows, n_classes, name=self.name, **(dict(self.defaults) | checked))
+
+    def _own(self) -> dict[str, tuple[Any, str]]:
+        """Default and annotation of every option that can be given."""
         parameters = inspect.signature(self.resolve()).parameters.values()
-        own = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        own.pop("name", None)
-        return own | dict(self.defaults)
+        return {
+            p.name: (p.default, str(p.annotation))
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY and p.name not in ("name", "body")
+        }
+
+
+def _checked(what: str, value: Any, annotation: str) -> Any:
+    """An option's value in the type that it is declared with; the word none is None, as TOML has no such thing."""
+    kind, _, rest = annotation.partition(" | ")
+    if rest == "None" and value in (None, "none"):
+        return None
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if kind == "str" and isinstance(value, str):
+        return value
+    if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
+        least = 0 if what.endswith(("stem_padding", "n_blocks")) else 1
+        if value >= least:
+            return value
+        raise UsageError(f"{what} must be at least {least}, got {value}")
+    if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
+        if 0 <= value < 1:  # every one of them is a dropout
+            return float(value)
+        raise UsageError(f"{what} must be from 0 to below 1, got {value}")
+    wanted = {"bool": "true or false", "str": "text", "int": "a whole number", "float": "a number"}[kind]
+    raise UsageError(f"{what} must be {wanted}, got {value!r}")
 
 
 def _specs() -> tuple[ModelSpec, ...]:
-    residual = "residual:ResidualRecurrent"
-    compact = {"channels": 64, "hidden": 256, "frequency_pool": 4}
+    residual, image = "residual:ResidualRecurrent", "image:ImageNetwork"
+    style = {"stem_stride": 1, "n_recurrent": 2, "fc": None}
     return (
         ModelSpec(
+            "crnn",
+            "sid-2020, style-2021; released code",
+            "four convolutions of 128 channels without padding, two GRU of 256, mean over time",
+            "crnn:Crnn",
+        ),
+        ModelSpec(
+            "crnn-released",
+            "sid-2020, released code",
+            "the same, all time steps side by side before the classes, as released: 426 columns only",
+            "crnn:Crnn",
+            {"head": "flatten"},
+        ),
+        ModelSpec(
+            "crnn-choi",
+            "Choi et al. 2017, which both papers cite for their CRNN",
+            "four convolutions of 64 and 128 channels with wide pools, two GRU of 32",
+            "crnn:ChoiCrnn",
+        ),
+        ModelSpec(
+            "resnet-50",
+            "sid-2020, style-2021",
+            "torchvision's ResNet-50 under a 3x3 stem of one channel, FC-1024",
+            image,
+            {"body": "resnet50", "fc": 1024},
+        ),
+        ModelSpec(
+            "densenet-161",
+            "style-2021",
+            "torchvision's DenseNet-161 under a 3x3 stem of one channel",
+            image,
+            {"body": "densenet161"},
+        ),
+        ModelSpec(
             "residual-blstm",
-            "sid-2020, section 3.3",
+            "sid-2020",
             "residual convolutions, one bidirectional LSTM over time, FC-1024, as the text describes it",
             residual,
         ),
         ModelSpec(
+            "residual-blstm-released",
+            "sid-2020, released code",
+            "1x1 convolutions and an LSTM over the 128 channels, as released: 217 columns only",
+            "residual:ReleasedResidualBlstm",
+        ),
+        ModelSpec(
             "residual-blstm-compact",
-            "sid-2020, section 3.3, made smaller",
-            "64 channels, bands pooled by 4, hidden 256",
+            "sid-2020, made smaller",
+            "64 channels, rows pooled by 4, hidden 256",
             residual,
-            compact,
+            {"channels": 64, "hidden": 256, "frequency_pool": 4},
         ),
         ModelSpec(
             "residual-blstm-small",
-            "sid-2020, section 3.3, made smaller",
-            "16 channels, bands pooled by 4, hidden 64: trains on a CPU in minutes",
+            "sid-2020, made smaller",
+            "16 channels, rows pooled by 4, hidden 64: trains on a CPU in minutes",
             residual,
             {"channels": 16, "hidden": 64, "frequency_pool": 4},
+        ),
+        ModelSpec(
+            "res-lstm",
+            "style-2021",
+            "residual convolutions at stride 1, two stacked bidirectional LSTM, as the text describes it",
+            residual,
+            style,
+        ),
+        ModelSpec(
+            "res-lstm-compact",
+            "style-2021, made smaller",
+            "64 channels, first stride 2, rows pooled by 4, two bidirectional LSTM of 256",
+            residual,
+            style | {"stem_stride": 2, "channels": 64, "hidden": 256, "frequency_pool": 4},
+        ),
+        ModelSpec(
+            "contour-gru",
+            "ours",
+            "a small recurrent network over contours: one convolution over time, a bidirectional GRU of 64",
+            "contour:ContourGru",
+        ),
+        ModelSpec(
+            "contour-cnn",
+            "ours",
+            "a small convolutional network over contours, for thousands of steps",
+            "contour:ContourCnn",
         ),
     )
 
@@ -123,13 +226,7 @@ def build_model(name: str, *, n_rows: int, n_classes: int, **options: Any) -> nn
         raise NotFoundError(f"no model is called {name!r}; {nearest(name, MODELS)}")
     if n_rows < 1 or n_classes < 1:
         raise UsageError(f"{name} needs at least one row and one class, got {n_rows} and {n_classes}")
-    spec = MODELS[name]
-    resolved = spec.resolve()
-    known = spec.options()
-    for option in options:
-        if option not in known:
-            raise UsageError(f"{name} has no option {option!r}; {nearest(option, known)}")
-    return resolved(n_rows, n_classes, name=name, **(dict(spec.defaults) | options))
+    return MODELS[name].build(n_rows, n_classes, options)
 
 
 def count_parameters(module: nn.Module) -> int:
