@@ -107,16 +107,30 @@ def ingest(
         ),
     ] = None,
     metadata: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="Labels by path: a csv, JSON-lines or Parquet file with a column path.", show_default=False
+            help="Labels by path: a csv, JSON-lines or Parquet file with a column path. Several: later ones add and override.",
+            show_default=False,
         ),
     ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(help="Labels from paths, such as '{singer}/{style}/{title}'.", show_default=False),
     ] = None,
-    until: Annotated[Until, typer.Option(help="Stop after this stage.")] = Until.motifs,
+    until: Annotated[
+        Until | None,
+        typer.Option(
+            help="Stop after this stage; default: motifs, with --as-clips files.", show_default=False
+        ),
+    ] = None,
+    keep_audio: Annotated[
+        bool,
+        typer.Option("--keep-audio", help="Keep the sound at 16 kHz, to train and listen without the files."),
+    ] = False,
+    as_clips: Annotated[
+        bool,
+        typer.Option("--as-clips", help="Every file is a ready-cut training clip; keeps the sound."),
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(help="Tasks at a time; default: one per core.", show_default=False)
     ] = None,
@@ -152,6 +166,7 @@ def ingest(
         motifdb ingest tracks/ --hop 128/44100 --db makam.motifdb
         motifdb ingest corpus/ --preset style-2021 --pattern '{singer}/{title}'
         motifdb ingest corpus/ --until files
+        motifdb ingest clips/ --as-clips --pattern '{singer}/{_}'
     """
     from motifdb.catalog.locate import default_database
     from motifdb.catalog.store import create
@@ -176,12 +191,14 @@ def ingest(
                 "mining.max_gap": max_gap,
             },
         ),
-        until=until.value,
+        until=(until or (Until.files if as_clips else Until.motifs)).value,
         workers=workers,
         engine=engine.value,
         ray_address=ray_address,
-        metadata=metadata,
+        metadata=tuple(metadata or ()),
         pattern=pattern,
+        keep_audio=keep_audio,
+        as_clips=as_clips,
         hop=parse_hop(hop) if hop is not None else None,
         prune=prune,
         retry_failed=retry_failed,

@@ -76,6 +76,17 @@ def f0_pitch(kind: str, hop: Fraction | float | None) -> Analysis:
     return Analysis(kind, "pitch", None, values, F0_READER_VERSION)
 
 
+def fingerprint_analysis(channel: str) -> Analysis:
+    """Fingerprints of what is heard on a channel."""
+    from motifdb.kernels import fingerprint
+
+    values = {"channel": channel, "sample_rate_hz": fingerprint.SAMPLE_RATE_HZ}
+    return Analysis("fingerprint", "fingerprint", None, values, fingerprint.VERSION)
+
+
+FILE_CLIPS = Analysis("files", "clips", None, {"kind": "file"}, 1)
+"""Ready-cut clips: every file is one."""
+
 REFERENCE = Analysis("reference", "pitch", None, {"reader": "reference"}, F0_READER_VERSION)
 """Reference pitch that a manifest names beside an audio file."""
 

@@ -15,9 +15,13 @@ import pyarrow.compute as pc
 
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Analysis, analysis_rows
+from motifdb.pipelines.dropping import dropped
 from motifdb.pipelines.known import Known, same_file
+from motifdb.pipelines.predicates import in_list as in_list
+from motifdb.pipelines.predicates import path_predicate
+from motifdb.pipelines.predicates import quoted as quoted
 from motifdb.pipelines.work import UnitResult
-from motifdb.schemas import CORPORA, FAILURES, FILES, TABLES
+from motifdb.schemas import CORPORA, COVERAGE, FAILURES, FILES, TABLES
 
 if TYPE_CHECKING:
     from motifdb.catalog.writer import Writer
@@ -35,6 +39,9 @@ OF_RECORDING = {
     "occurrences": "recording_id",
     "pattern_counts": "recording_id",
     "motifs": "scope_key",
+    "audio": "recording_id",
+    "fingerprints": "recording_id",
+    "clips": "recording_id",
     "coverage": "scope_key",
 }
 """Tables with rows about one recording, and the column that names it."""
@@ -55,6 +62,7 @@ class Committer:
         self.most_recordings = most_recordings
         self.n_commits = 0
         self._writer = writer
+        self._kept_audio: set[str] | None = None
         self._last_commit_s = time.monotonic()
         self._clear()
 
@@ -65,10 +73,19 @@ class Committer:
         self._files: dict[tuple[str, str], dict[str, Any]] = {}
         self._failures: dict[tuple[str, str], dict[str, Any]] = {}
         self._deleted: dict[str, set[tuple[str, str]]] = {"files": set(), "failures": set()}
-        self._dropped: dict[str, set[str]] = {}
+        self._left: dict[tuple[str, str], str] = {}
         self._stale: list[tuple[str, str]] = []
+        self._dropped_motifs: set[str] = set()
         self._corpora: dict[str, dict[str, Any]] = {}
         self._released: set[str] = getattr(self, "_released", set())
+
+    @property
+    def kept_audio(self) -> set[str]:
+        """Recordings whose sound is kept, or is about to be; read when it is first asked for."""
+        if self._kept_audio is None:
+            first = self._writer.snapshot.table("audio", ["recording_id"], "block = 0")
+            self._kept_audio = set(first.column(0).to_pylist())
+        return self._kept_audio
 
     def corpus(self, row: dict[str, Any]) -> None:
         """Add or replace a row of `corpora`."""
@@ -104,6 +121,8 @@ class Committer:
                         self.known.covered.setdefault(row["analysis_id"], {})[row["scope_key"]] = row[
                             "input_hash"
                         ]
+                elif table == "audio":
+                    self.kept_audio.update(part.column("recording_id").to_pylist())
                 self.rows(table, part)
         self._recordings.update(result.outcomes)
 
@@ -164,6 +183,7 @@ class Committer:
         self._deleted["files"].add(key)
         recording_id = old["recording_id"]
         if recording_id is not None:
+            self._left.setdefault(key, recording_id)
             self.known.references[recording_id] -= 1
             if not self.known.references[recording_id]:
                 self._released.add(recording_id)
@@ -188,7 +208,6 @@ class Committer:
             or self._failures
             or self._corpora
             or self._stale
-            or self._dropped
             or any(self._deleted.values())
         )
 
@@ -207,12 +226,13 @@ class Committer:
         append: dict[str, pa.Table] = {}
         delete: dict[str, str] = {}
         self._drop_recordings(gone)
+        self._drop_learning(gone)
         for table, key in (("files", self._files), ("failures", self._failures)):
             if key:
                 self.rows(table, _keyed_table(table, list(key.values())))
         for table, keys in self._deleted.items():
             if keys:
-                self._stale.append((table, _path_predicate(keys)))
+                self._stale.append((table, path_predicate(keys)))
         if self._corpora:
             self.rows("corpora", CORPORA.table(list(self._corpora.values())))
             self._stale.append(("corpora", in_list("corpus_id", self._corpora)))
@@ -245,8 +265,27 @@ class Committer:
         for recording_id in gone:
             self.known.recordings.pop(recording_id, None)
             self.known.references.pop(recording_id, None)
+            if self._kept_audio is not None:
+                self._kept_audio.discard(recording_id)
             for done in self.known.covered.values():
                 done.pop(recording_id, None)
+
+    def _drop_learning(self, gone: set[str]) -> None:
+        """What was cut, audited, split or predicted of recordings, motifs and files that go."""
+        files = {
+            key
+            for key, recording_id in self._left.items()
+            if self._files.get(key, {}).get("recording_id") != recording_id
+        }
+        if not (gone or files):
+            return
+        found = dropped(self._writer.snapshot, gone, self._dropped_motifs, files)
+        self._stale += found.stale
+        if found.coverage:
+            self.rows("coverage", COVERAGE.table(found.coverage))
+        for analysis_id, keys in found.uncovered.items():
+            for key in keys:
+                self.known.covered.get(analysis_id, {}).pop(key, None)
 
     def _drop_wide(self, gone: set[str]) -> None:
         """What was mined over several recordings of which one goes: its counts are no longer those of its places."""
@@ -262,7 +301,9 @@ class Committer:
             for analysis, names in keys.items():
                 own = wide.filter(pc.equal(wide.column("analysis_id"), analysis))
                 own = own.filter(pc.is_in(own.column("scope_key"), pa.array(sorted(names), pa.string())))
-                self._stale.append(("occurrences", in_list("motif_id", own.column("motif_id").to_pylist())))
+                motifs = own.column("motif_id").to_pylist()
+                self._stale.append(("occurrences", in_list("motif_id", motifs)))
+                self._dropped_motifs.update(motifs)
                 where = f"analysis_id = {quoted(analysis)} and {in_list('scope_key', names)}"
                 self._stale += [("motifs", where), ("coverage", where)]
                 for name in names:
@@ -302,26 +343,10 @@ def _without(rows: pa.Table, column: str | None, gone: set[str]) -> pa.Table:
     """Rows but those of recordings that went before they were ever committed."""
     if column is None or not gone:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows.column(column), pa.array(sorted(gone), pa.string()))))
-
-
-def quoted(text: str) -> str:
-    """A text as a literal of a Lance predicate."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def in_list(column: str, values: Iterable[str]) -> str:
-    """The Lance predicate that a column holds one of some texts."""
-    return f"{column} in ({', '.join(quoted(v) for v in sorted(values))})"
-
-
-def _path_predicate(keys: set[tuple[str, str]]) -> str:
-    by_corpus: dict[str, set[str]] = {}
-    for corpus, path in keys:
-        by_corpus.setdefault(corpus, set()).add(path)
-    return " or ".join(
-        f"(corpus_id = {quoted(c)} and {in_list('path', paths)})" for c, paths in sorted(by_corpus.items())
-    )
+    is_gone = pc.is_in(rows.column(column), pa.array(sorted(gone), pa.string()))
+    return (
+        rows.filter(pc.invert(is_gone)) if pc.any(is_gone).as_py() else rows
+    )  # sound is not copied for nothing
 
 
 assert OF_RECORDING.keys() <= TABLES.keys() | {"pitch_agreement"}

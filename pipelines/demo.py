@@ -49,7 +49,7 @@ def run_demo(folder: Path, *, say: Callable[[str], object], config: Config | Non
     truth = make_demo_corpus(folder / "corpus")
     say(f"   {len(truth.paths)} files, {truth.duration_s / 60:.1f} minutes -> {truth.folder}\n")
 
-    options = Options((truth.folder,), config or preset("default"), metadata=truth.manifest)
+    options = Options((truth.folder,), config or preset("default"), metadata=(truth.manifest,))
     path, is_new = default_database(str(folder / "demo.motifdb"), [truth.folder])
     say(f"2. motifdb ingest {truth.folder} --metadata {truth.manifest} --db {path}")
     if is_new:

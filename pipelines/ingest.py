@@ -32,10 +32,12 @@ from motifdb.pipelines.compare import compare_pitch
 from motifdb.pipelines.cost import cost_s
 from motifdb.pipelines.counts import refresh_counts
 from motifdb.pipelines.engine import Engine, InlineEngine, check_engine, choose_engine
+from motifdb.pipelines.file_clips import add_file_clips
 from motifdb.pipelines.inputs.decode import parse_channel
 from motifdb.pipelines.inputs.discover import discover
 from motifdb.pipelines.inputs.f0 import NeedsHop
 from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, BARE_SUFFIXES, sniff, suffix_of
+from motifdb.pipelines.keep_audio import Filled, FillIn, Keeping
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import Labelling
 from motifdb.pipelines.reading import HEAD_BYTES, Reader, failure_row
@@ -63,9 +65,11 @@ class Options:
     workers: int | None = None
     engine: str = "auto"
     ray_address: str | None = None
-    metadata: Path | None = None
+    metadata: tuple[Path, ...] = ()
     pattern: str | None = None
     hop: Fraction | None = None
+    keep_audio: bool = False
+    as_clips: bool = False
     prune: bool = False
     retry_failed: bool = False
     refresh: bool = False
@@ -116,7 +120,10 @@ class Report:
     failures: list[dict[str, Any]] = field(default_factory=list)
     n_unmatched_rows: int = 0
     n_unmatched_files: int = 0
+    n_other_suffix: int = 0
     has_metadata: bool = False
+    filled: Filled = field(default_factory=Filled)
+    n_clips: int = 0
     mining_ids: list[str] = field(default_factory=list)
 
 
@@ -160,11 +167,22 @@ class _Job:
         self.committer = Committer(writer, self.known, options.commit_every)
         self.labelling = labelling
         self.plans = self._plans()
+        self.keeping = Keeping(
+            self.committer,
+            channel=options.config.pitch.channel,
+            audio=options.keep_audio or options.as_clips,
+            fingerprints=True,
+        )
         self.times_real_time = tracker_class(options.config.pitch.tracker).times_real_time
         self.reader = Reader(
-            self.committer, self.plans, self.labelling, options.hop, times_real_time=self.times_real_time
+            self.committer,
+            self.plans,
+            self.labelling,
+            options.hop,
+            times_real_time=self.times_real_time,
+            keeping=self.keeping,
         )
-        self.report = Report(has_metadata=options.metadata is not None)
+        self.report = Report(has_metadata=bool(options.metadata))
         self.stack = ExitStack()
         self.expected_work_s = 0.0
         self._engine: Engine | None = None
@@ -213,6 +231,10 @@ class _Job:
             self._relabel(found)
             self._flush("ingest")
             self._references(found)
+            self._keep_audio()
+            if options.as_clips:
+                report.n_clips = add_file_clips(self.committer, self.writer, [s.key for s in found.all])
+                self._flush("clips of files")
             if STAGES.index(options.until) >= STAGES.index("pitch"):
                 self._across_pitch()
             if STAGES.index(options.until) >= STAGES.index("contours"):
@@ -353,6 +375,20 @@ class _Job:
                 self.committer.file(
                     row | self.labelling.columns(seen, tags), self.known.failures.get(seen.key)
                 )
+
+    def _keep_audio(self) -> None:
+        """Read those unchanged files again whose sound is to be kept and is not."""
+        lacking = self.keeping.lacking(self.reader.scope.get("audio", ())) if self.keeping.audio else []
+        if not lacking:
+            return
+        self.progress.begin("sound read again", len(lacking), 0, "recordings")
+        job = FillIn(self.writer, self.committer, self.keeping)
+        for _, result in self._map(job.units(lacking)):
+            job.take(result)
+            self.progress.done(job.filled.n_done, 0, 0.0)
+            self._flush_if_due()
+        self._flush("sound and fingerprints")
+        self.report.filled = job.filled
 
     # -- passes over what is stored -------------------------------------------------------------------
 
@@ -506,5 +542,6 @@ class _Job:
         ]
         inputs = [s for s in found.all if self.known.files.get(s.key, {}).get("state") in ("input", "failed")]
         report.n_unmatched_rows, report.n_unmatched_files = self.labelling.unmatched(inputs)
+        report.n_other_suffix = self.labelling.n_other_suffix
         report.n_commits = self.committer.n_commits
         return report

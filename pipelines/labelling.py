@@ -17,7 +17,7 @@ class Labelling:
 
     Parameters
     ----------
-    metadata : manifest (see `motifdb.pipelines.inputs.manifest`)
+    metadata : manifests (see `motifdb.pipelines.inputs.manifest`); a later one adds columns and overrides those it names
     pattern : of paths below the corpus root, such as ``{singer}/{title}``
 
     Raises
@@ -26,54 +26,64 @@ class Labelling:
         at once, for a manifest that cannot be read or a pattern that is none.
     """
 
-    def __init__(self, metadata: Path | None, pattern: str | None) -> None:
-        self._manifest = load_manifest(metadata) if metadata is not None else None
+    def __init__(self, metadata: Iterable[Path], pattern: str | None) -> None:
+        self._manifests = [load_manifest(file) for file in metadata]
         self._pattern = PathPattern(pattern) if pattern is not None else None
-        self._joined: Joined | None = None
+        self._joined: list[Joined] = []
         self._seen: dict[tuple[Path, bytes], Seen] = {}
 
     @property
     def has_manifest(self) -> bool:
-        return self._manifest is not None
+        return bool(self._manifests)
 
     @property
     def has_any(self) -> bool:
         """Whether this run says anything about labels; where not, stored ones stay."""
-        return self._manifest is not None or self._pattern is not None
+        return self.has_manifest or self._pattern is not None
 
     def bind(self, files: Iterable[Seen]) -> None:
-        """Match the manifest with every file that was seen.
+        """Match the manifests with every file that was seen.
 
         Raises
         ------
         UsageError
-            where two rows of the manifest say different things of one file.
+            where two rows of a manifest say different things of one file.
         """
-        if self._manifest is not None:
+        if self._manifests:
             self._seen = {(s.found.root, s.found.relative): s for s in files}
-            self._joined = self._manifest.join(s.found for s in self._seen.values())
+            self._joined = [m.join(s.found for s in self._seen.values()) for m in self._manifests]
 
     def is_reference(self, seen: Seen) -> bool:
-        """Whether the manifest names the file as reference pitch of another one."""
-        return self._joined is not None and self._joined.is_reference(seen.found)
+        """Whether a manifest names the file as reference pitch of another one."""
+        return any(joined.is_reference(seen.found) for joined in self._joined)
 
     def described_by(self, seen: Seen) -> tuple[str, str]:
         """Key of the file that a reference is the pitch of."""
-        assert self._joined is not None
-        return self._seen[self._joined.references[seen.found.root, seen.found.relative]].key
+        joined = next(joined for joined in reversed(self._joined) if joined.is_reference(seen.found))
+        return self._seen[joined.references[seen.found.root, seen.found.relative]].key
 
     def columns(self, seen: Seen, tags: Mapping[str, str]) -> dict[str, Any]:
         """The label columns of `files` for one file: manifest before pattern before tags."""
-        row = self._joined.row_of(seen.found) if self._joined is not None else None
+        said: dict[str, str] = {}
+        for joined in self._joined:
+            row = joined.row_of(seen.found)
+            said |= row.labels if row is not None else {}
         by_path = self._pattern.labels(unescape_path(seen.path)) if self._pattern is not None else None
-        merged = merge_labels(row.labels if row else None, by_path, tag_labels(tags))
+        merged = merge_labels(said, by_path, tag_labels(tags))
         return {name: merged.columns.get(name) for name in STANDARD} | {"labels": merged.others}
 
     def unmatched(self, inputs: Iterable[Seen]) -> tuple[int, int]:
         """Manifest rows that name no file, and inputs that no row names; zeros without a manifest."""
-        if self._joined is None:
+        if not self._joined:
             return 0, 0
-        return self._joined.n_unmatched_rows, self._joined.n_unmatched(s.found for s in inputs)
+        found = [s.found for s in inputs]
+        n_files = sum(all(not j.describes(one) for j in self._joined) for one in found)
+        return sum(joined.n_unmatched_rows for joined in self._joined), n_files
+
+    @property
+    def n_other_suffix(self) -> int:
+        """Files that a manifest names by another suffix than they have."""
+        return sum(joined.n_other_suffix for joined in self._joined)
 
 
 NO_LABELS: dict[str, Any] = dict.fromkeys(STANDARD) | {"labels": {}}

@@ -17,6 +17,7 @@ from motifdb.pipelines.cost import cost_s
 from motifdb.pipelines.inputs.discover import read_content, read_head
 from motifdb.pipelines.inputs.f0 import NeedsHop, f0_text
 from motifdb.pipelines.inputs.sniff import Sniffed, sniff
+from motifdb.pipelines.keeper import NOTHING
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import NO_LABELS
 from motifdb.pipelines.work import Failure, Item, Unit
@@ -24,6 +25,7 @@ from motifdb.pipelines.work import Failure, Item, Unit
 if TYPE_CHECKING:
     from motifdb.pipelines.analyses import Plan
     from motifdb.pipelines.committer import Committer
+    from motifdb.pipelines.keep_audio import Keeping
     from motifdb.pipelines.labelling import Labelling
     from motifdb.pipelines.survey import Seen
 
@@ -54,6 +56,7 @@ class Reader:
     labelling : labels and reference tracks that a manifest and a pattern give
     hop : time between two frequencies of a track that says no times
     times_real_time : the tracker's usual speed
+    keeping : what is kept of the sound of what is decoded
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Reader:
         hop: Fraction | None,
         *,
         times_real_time: float,
+        keeping: Keeping,
     ) -> None:
         self._committer = committer
+        self._keeping = keeping
         self._known: Known = committer.known
         self._plans = plans
         self._labelling = labelling
@@ -138,6 +143,9 @@ class Reader:
             return None
         self._committer.analyses(plan.analyses() if plan.until != "files" else [])
         self._waiting[recording_id] = [(seen, sniffed)]
+        keeps = self._keeping.of(recording_id) if sniffed.kind == "audio" else NOTHING
+        if keeps.fingerprint_id is not None:
+            self._committer.analyses([self._keeping.analysis])
         return Item(
             recording_id,
             plan.chain,
@@ -146,6 +154,7 @@ class Reader:
             self._hop if sniffed.needs_hop else None,
             seen.found.name,
             size_bytes=seen.found.size_bytes,
+            keeps=keeps,
         )
 
     def _is_tracked(self, plan: Plan, recording_id: str) -> bool:
@@ -212,6 +221,20 @@ def failure_row(seen: Seen, failure: Failure, recording_id: str | None) -> dict[
         "size_bytes": seen.found.size_bytes,
         "mtime_ns": seen.found.mtime_ns,
     }
+
+
+def read_again(seen: Seen) -> tuple[Sniffed, bytes | Path, str]:
+    """What a file is, its content or its path (see `Item.content`), and the id of what is in it now.
+
+    Raises
+    ------
+    InputError
+        where it cannot be read or is no input.
+    """
+    sniffed = sniff(read_head(seen.found, HEAD_BYTES), seen.found.name)
+    if sniffed.problem is not None:
+        raise sniffed.problem
+    return sniffed, *_content(seen, sniffed)
 
 
 def _content(seen: Seen, sniffed: Sniffed) -> tuple[bytes | Path, str]:

@@ -29,13 +29,16 @@ def summary(path: Path, options: Options, report: Report) -> str:
         )
     if report.has_metadata:
         lines.append(_labels(report))
+    lines += _kept(options, report)
     next_step = f"motifdb status --db {quote(str(path))}"
     with Database(path) as database:
         if options.until == "motifs" and report.mining_ids:
             found = _found(database, report)
             lines += _motifs(database, options, report, found)
             next_step = _after_motifs(database, found) or next_step
-    if options.until != "motifs":
+    if options.as_clips:
+        next_step = f"motifdb audit --db {quote(str(path))}"
+    elif options.until != "motifs":
         next_step = "the same command without --until, to go on to motifs"
     lines += _failures(report)
     shown = [line[: WIDTH - 1] + "…" if len(line) > WIDTH else line for line in lines[1:]]
@@ -43,12 +46,25 @@ def summary(path: Path, options: Options, report: Report) -> str:
 
 
 def _labels(report: Report) -> str:
-    if not (report.n_unmatched_rows or report.n_unmatched_files):
-        return "labels: every row of the manifest names a file, every input has a row"
-    return (
-        f"labels: {report.n_unmatched_rows:,} manifest rows name no file here,"
-        f" {report.n_unmatched_files:,} inputs are in no row"
-    )
+    said = "labels: every row of the manifest names a file, every input has a row"
+    if report.n_unmatched_rows or report.n_unmatched_files:
+        said = (
+            f"labels: {report.n_unmatched_rows:,} manifest rows name no file here,"
+            f" {report.n_unmatched_files:,} inputs are in no row"
+        )
+    if report.n_other_suffix:
+        said += f"; {report.n_other_suffix:,} rows name a file by another suffix than it has"
+    return said
+
+
+def _kept(options: Options, report: Report) -> list[str]:
+    lines = []
+    if report.filled.n_wanted:
+        lines.append(f"sound of {report.filled.n_done:,} of {report.filled.n_wanted:,} recordings read again")
+    lines += report.filled.sentences
+    if options.as_clips:
+        lines.append(f"{report.n_clips:,} files are clips now")
+    return lines
 
 
 def _files(path: Path, report: Report) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from motifdb.config import Config
 from motifdb.errors import InputError, MotifdbError
+from motifdb.pipelines.keeper import NOTHING, SAMPLE_RATE_HZ, Keeper, Keeps
 from motifdb.pipelines.motif_rows import NO_LIMITS, Limits
 from motifdb.pipelines.records import AudioFacts, PitchTrack
 from motifdb.pipelines.stages import coverage_row, mine_recordings, mine_together, pitch_rows, quantise
@@ -41,8 +42,8 @@ class Item:
     """One recording to work on, or, where mining is over several, the rows of all of one key.
 
     Exactly one of `content` (bytes, or the path of a file too long to hold), `pitch` (rows) and `contours`
-    (rows) is where its work starts. In a scope wider than a recording, `recording_id` is the scope's key, and
-    `input_hash` says which recordings are in it.
+    (rows) is where its work starts; `keeps` says what is kept of its sound on the way. In a scope wider than a
+    recording, `recording_id` is the scope's key, and `input_hash` says which recordings are in it.
     """
 
     recording_id: str
@@ -55,6 +56,7 @@ class Item:
     contours: pa.Table | None = None
     size_bytes: int = 0
     input_hash: str | None = None
+    keeps: Keeps = NOTHING
 
     @property
     def is_local(self) -> bool:
@@ -142,7 +144,9 @@ def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None
     wants_pitch = unit.until != "files"
     local = UnitResult()
     if item.sniffed.kind == "audio":
-        track, facts = _decode(item, wants_pitch)
+        track, facts, kept = _decode(item, wants_pitch)
+        for table, part in kept.items():
+            local.add(table, part)
         local.add("recordings", RECORDINGS.table([_audio_row(item.recording_id, facts)]))
         result.duration_s += facts.duration_s
     else:
@@ -176,22 +180,31 @@ def pitch_coverage(analysis_id: str, recording_id: str, track: PitchTrack, n_row
     return COVERAGE.table([row])
 
 
-def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts]:
-    """Decode one audio file in the decoder's process, tracking it as the blocks come."""
+def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts, dict[str, pa.Table]]:
+    """Decode one audio file in the decoder's process, once: the tracker and the keeper hear the blocks as they come."""
     from motifdb.pipelines.inputs.decode import shared_decoder
     from motifdb.pipelines.inputs.resample import resampled
 
     assert item.content is not None
     pitch = item.chain.config.pitch
-    track = None
+    track, keeper = None, None
     stream = shared_decoder().open(item.content, channel=pitch.channel, name=item.name)
-    if wants_pitch:
-        tracker = _tracker(pitch.tracker, tuple(sorted(pitch.parameters.items())))
-        blocks = resampled(stream, stream.sample_rate_hz, tracker.sample_rate_hz)
+    tracker = _tracker(pitch.tracker, tuple(sorted(pitch.parameters.items()))) if wants_pitch else None
+    blocks = iter(stream)
+    if item.keeps and tracker is not None and tracker.sample_rate_hz == SAMPLE_RATE_HZ:
+        keeper = Keeper(item.recording_id, item.keeps, SAMPLE_RATE_HZ)
+        blocks = keeper.passing(resampled(blocks, stream.sample_rate_hz, SAMPLE_RATE_HZ))
+    else:
+        if item.keeps:
+            keeper = Keeper(item.recording_id, item.keeps, stream.sample_rate_hz)
+            blocks = keeper.passing(blocks)
+        if tracker is not None:
+            blocks = resampled(blocks, stream.sample_rate_hz, tracker.sample_rate_hz)
+    if tracker is not None:
         (track,) = tracker.track([blocks])
-    for _ in stream:  # what the tracker left, or all of it without one: the facts are of the whole
+    for _ in blocks:  # what the tracker left, or all of it without one: the facts are of the whole
         pass
-    return track, stream.facts
+    return track, stream.facts, keeper.finish() if keeper is not None else {}
 
 
 def _quantise(item: Item, pitch: pa.Table, unit: Unit, result: UnitResult) -> pa.Table:

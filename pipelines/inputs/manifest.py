@@ -1,8 +1,9 @@
-"""Manifests: a table of labels, one row a file, joined on the column ``path``.
+"""Manifests: a table of labels, one row a file, joined on the column ``path`` (or, where there is none, ``file``).
 
 CSV (comma, semicolon or tab), JSON lines and Parquet are read. A path is relative to the corpus root, or to the
 manifest's own folder, or absolute. It need not be spelt as the disk has it: composed and decomposed accents,
-percent escapes, backslashes and a leading ``./`` are all understood, an exact spelling going first.
+percent escapes, backslashes and a leading ``./`` are all understood, an exact spelling going first. A row whose file
+is not there means the one audio file that differs from it in its suffix alone, such as the flac of a wav.
 
 A column ``f0`` names the file with the reference pitch of the row's recording; such a file is no recording.
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 from motifdb.errors import UsageError, nearest
 from motifdb.pipelines.inputs.discover import Found, escape_path, unescape_path
+from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES
 
 _PATH_HINTS = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path")
 
@@ -45,12 +47,14 @@ class Joined:
     references : the file whose pitch a file is the reference of, by (root, path) of the reference file
     n_unmatched_rows : rows that name no file that was found
     unmatched_rows : the first few of their paths, for a sentence
+    n_other_suffix : rows that name a file by another suffix than it has
     """
 
     rows: dict[tuple[Path, bytes], ManifestRow]
     references: dict[tuple[Path, bytes], tuple[Path, bytes]]
     n_unmatched_rows: int
     unmatched_rows: tuple[str, ...] = ()
+    n_other_suffix: int = 0
 
     def row_of(self, found: Found) -> ManifestRow | None:
         """The manifest row that names a file."""
@@ -60,9 +64,13 @@ class Joined:
         """Whether a file is the reference pitch of another one, and so no recording."""
         return (found.root, found.relative) in self.references
 
+    def describes(self, found: Found) -> bool:
+        """Whether a row names a file, as a recording or as a reference."""
+        return self.row_of(found) is not None or self.is_reference(found)
+
     def n_unmatched(self, inputs: Iterable[Found]) -> int:
         """How many of the inputs no row names; references are not counted."""
-        return sum(self.row_of(found) is None and not self.is_reference(found) for found in inputs)
+        return sum(not self.describes(found) for found in inputs)
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,7 @@ class Manifest:
         ----------
         files : all files of the run, read or not: neither recordings nor references are told by their names
         """
-        exact: dict[str, Found] = {}
-        tolerant: dict[str, Found | None] = {}
+        spellings = _Spellings()
         folder = os.path.realpath(self.file.parent)
         real: dict[
             Path, str
@@ -88,35 +95,44 @@ class Manifest:
         for found in files:
             root = real.get(found.root) or real.setdefault(found.root, os.path.realpath(found.root))
             for name in self._names(found, root, folder):
-                exact.setdefault(name, found)
-                key = _tolerant(name)
-                other = tolerant.setdefault(key, found)
-                if other is not None and other is not found:
-                    tolerant[key] = None  # two files that differ in spelling only: an exact name is asked for
-
-        def look_up(path: str) -> Found | None:
-            plain = posixpath.normpath(path.replace("\\", "/") if "/" not in path else path)
-            return exact.get(path) or exact.get(plain) or tolerant.get(_tolerant(path))
-
+                spellings.add(name, found)
         rows: dict[tuple[Path, bytes], ManifestRow] = {}
         references: dict[tuple[Path, bytes], tuple[Path, bytes]] = {}
-        unmatched: list[str] = []
+        missing: list[ManifestRow] = []
         for row in self.rows:
-            named = look_up(row.path)
+            named = spellings.look_up(row.path)
             if named is None:
+                missing.append(row)
+            else:
+                self._match(row, named, spellings, rows, references)
+        unmatched: list[str] = []
+        for row in missing:  # last, so that no file is taken from a row that has its whole name
+            named = spellings.look_up_stem(row.path)
+            if named is None or (named.root, named.relative) in rows.keys() | references.keys():
                 unmatched.append(row.path)
-                continue
-            at = (named.root, named.relative)
-            if at in rows and rows[at].labels != row.labels:
-                raise UsageError(
-                    f"rows {rows[at].number} and {row.number} of {self.file} name the same file {named.escaped} "
-                    "with different labels; keep one"
-                )
-            rows.setdefault(at, row)
-            reference = look_up(row.f0) if row.f0 else None
-            if reference is not None and reference is not named:
-                references[reference.root, reference.relative] = at
-        return Joined(rows, references, len(unmatched), tuple(unmatched[:5]))
+            else:
+                self._match(row, named, spellings, rows, references)
+        n_other_suffix = len(missing) - len(unmatched)
+        return Joined(rows, references, len(unmatched), tuple(unmatched[:5]), n_other_suffix)
+
+    def _match(
+        self,
+        row: ManifestRow,
+        named: Found,
+        spellings: _Spellings,
+        rows: dict[tuple[Path, bytes], ManifestRow],
+        references: dict[tuple[Path, bytes], tuple[Path, bytes]],
+    ) -> None:
+        at = (named.root, named.relative)
+        if at in rows and rows[at].labels != row.labels:
+            raise UsageError(
+                f"rows {rows[at].number} and {row.number} of {self.file} name the same file {named.escaped} "
+                "with different labels; keep one"
+            )
+        rows.setdefault(at, row)
+        reference = spellings.look_up(row.f0) if row.f0 else None
+        if reference is not None and reference is not named:
+            references[reference.root, reference.relative] = at
 
     @staticmethod
     def _names(found: Found, root: str, folder: str) -> Iterator[str]:
@@ -131,6 +147,42 @@ class Manifest:
         yield os.path.join(os.fspath(found.root), relative)
 
 
+class _Spellings:
+    """Files by what a manifest may call them."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, Found] = {}
+        self._tolerant: dict[str, Found | None] = {}
+        self._stems: dict[str, Found | None] | None = None
+
+    def add(self, name: str, found: Found) -> None:
+        self._exact.setdefault(name, found)
+        _set_unless_two(self._tolerant, _tolerant(name), found)
+
+    def look_up(self, path: str) -> Found | None:
+        plain = posixpath.normpath(path.replace("\\", "/") if "/" not in path else path)
+        return self._exact.get(path) or self._exact.get(plain) or self._tolerant.get(_tolerant(path))
+
+    def look_up_stem(self, path: str) -> Found | None:
+        """The one audio file that differs from a path in its suffix alone."""
+        if self._stems is None:
+            self._stems = {}
+            for name, found in self._tolerant.items():
+                stem, suffix = posixpath.splitext(name)
+                if found is not None and suffix.lower() in AUDIO_SUFFIXES:
+                    _set_unless_two(self._stems, stem, found)
+        name = _tolerant(path)
+        stem, suffix = posixpath.splitext(name)
+        return self._stems.get(stem if suffix.lower() in AUDIO_SUFFIXES else name)
+
+
+def _set_unless_two(by_name: dict[str, Found | None], name: str, found: Found) -> None:
+    """Two files of one name are none: a name that tells them apart is asked for."""
+    other = by_name.setdefault(name, found)
+    if other is not None and other is not found:
+        by_name[name] = None
+
+
 def _tolerant(path: str) -> str:
     """One spelling for all that mean the same path."""
     decoded = unescape_path(path.replace("\\", "/")).decode("utf-8", "surrogateescape")
@@ -143,7 +195,7 @@ def load_manifest(path: str | Path) -> Manifest:
     Raises
     ------
     UsageError
-        where it cannot be read, has no column ``path``, or a row without one.
+        where it cannot be read, has no column ``path`` or ``file``, or a row without one.
     """
     file = Path(path)
     try:
@@ -168,15 +220,16 @@ def load_manifest(path: str | Path) -> Manifest:
 
 def _rows(records: Iterable[tuple[int, dict[str, Any]]], file: Path) -> Iterator[ManifestRow]:
     for number, record in records:
-        if "path" not in record:
+        key = "path" if "path" in record else "file"
+        if key not in record:
             hint = next((name for name in record if name.lower() in _PATH_HINTS), None)
             advice = f"rename its column {hint!r} to 'path'" if hint else nearest("path", record)
             raise UsageError(f"row {number} of the manifest {file} has no column 'path'; {advice}")
         values = {name: text for name, value in record.items() if (text := _text(value))}
-        named = values.pop("path", None)
+        named = values.pop(key, None)
         if named is None:
             raise UsageError(
-                f"row {number} of the manifest {file} names no path; fill it in or remove the row"
+                f"row {number} of the manifest {file} names no {key}; fill it in or remove the row"
             )
         yield ManifestRow(number, named, {n: v for n, v in values.items() if n != "f0"}, values.get("f0"))
 

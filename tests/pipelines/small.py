@@ -63,6 +63,8 @@ def run(db: Path, *paths: Path, config: Config = FINE, **options: Any) -> Report
     if not db.exists():
         create(db)
     options.setdefault("engine", "inline")
+    if isinstance(options.get("metadata"), Path):
+        options["metadata"] = (options["metadata"],)
     if "hop" in options:
         options["hop"] = Fraction(options["hop"])
     with open_writer(db, wait_s=10) as writer:
