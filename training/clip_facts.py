@@ -138,6 +138,17 @@ class ClipFacts:
             found.append(next(iter(values)) if len(values) == 1 else None)
         return found
 
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for (_, path), row in sorted(self.files.items(), reverse=True):
+            found[row["recording_id"]] = path
+        return found
+
+    def path_of(self, recording_id: str) -> str:
+        """The first path of a recording; its id where none is left."""
+        return self._paths.get(recording_id, recording_id)
+
     def n_contradicted(self, name: str) -> int:
         """Clips without a value because the files of their recording contradict each other."""
         agreed = self._by_recording.get(name.removeprefix(LABEL_PREFIX), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from motifdb.pipelines.stages import coverage_row
 from motifdb.schemas import COVERAGE, SPLITS
 from motifdb.training.clip_facts import ClipFacts, facts_of
 from motifdb.training.examples import find_clips, find_split
-from motifdb.training.splits import PARTS, Keys, Split, SplitConfig, split_clips
+from motifdb.training.leaks import KeyLeaks, LeakGraph, key_leaks
+from motifdb.training.splits import PARTS, TEST, Keys, Split, SplitConfig, split_clips
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -45,6 +47,18 @@ class Made:
     split: Split
     is_new: bool
 
+    def lines(self) -> list[str]:
+        """What was made, for people."""
+        folds, n_groups = self.split.n_folds, len(set(self.split.group))
+        counts = Counter(self.split.label)
+        classes = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items())[:8])
+        there = "" if self.is_new else ", which was there already"
+        head = (
+            f"split {self.name!r} ({self.split_id[:8]}){there}: {len(self.split.label):,} clips in {n_groups:,} groups,"
+            f" {folds} fold{'s' * (folds != 1)}"
+        )
+        return [head, f"classes: {classes}{', …' * (len(counts) > 8)}", *self.split.notes]
+
 
 def run_split(options: SplitOptions, writer: Writer) -> Made:
     """Divide an analysis's clips and store the sides, unless the same split is there.
@@ -59,6 +73,7 @@ def run_split(options: SplitOptions, writer: Writer) -> Made:
     facts = facts_of(snapshot, find_clips(snapshot, options.clips))
     config, sides = _with_sides(snapshot, options.config)
     split = split_clips(config, keys_of(config, facts), sides)
+    _refuse_leaks(config, LeakGraph.of(snapshot, facts), split)
     clip_id = [facts.clip_id[i] for i in split.rows]
     entries = zip(clip_id, split.label, split.group, split.part.T.tolist(), strict=True)
     inputs = set_hash(" ".join([c, label, group, repr(part)]) for c, label, group, part in entries)
@@ -77,6 +92,40 @@ def run_split(options: SplitOptions, writer: Writer) -> Made:
     committer.rows("coverage", COVERAGE.table([done]))
     committer.flush(f"split {name}")
     return Made(analysis.id, name, split, True)
+
+
+_WORDS = {
+    "same-content": "equal contents",
+    "same-audio": "equal decoded audio",
+    "near": "near copies",
+    "half": "at least half of the sound",
+    "overlap": "less than half of the sound",
+}
+
+
+def _refuse_leaks(config: SplitConfig, graph: LeakGraph, split: Split) -> None:
+    """Refuse sides that share sound although a key was named that should keep them apart.
+
+    Without a key (equal contents apart) a split promises nothing that sound could break; its report says what leaks.
+    """
+    if config.allow_leak or not (config.by or config.like):
+        return
+    found = key_leaks(graph, split.rows, split.group, split.part, TEST, equal_may=config.as_published)
+    if found.n:
+        raise UsageError(_leak_sentence(config, found))
+
+
+def _leak_sentence(config: SplitConfig, found: KeyLeaks) -> str:
+    kinds = ", ".join(f"{n:,} {_WORDS[kind]}" for kind, n in found.counts.items())
+    pairs = [f"{a} and {b} ({n:,})" if a != b else f"{a} ({n:,})" for a, b, n in found.groups[:3]]
+    more = f" and {len(found.groups) - 3:,} more" if len(found.groups) > 3 else ""
+    one = "".join(f", such as {a} and {b}" for a, b, _ in found.examples[:1])
+    key = "+".join(config.by) or "the other split's groups"
+    return (
+        f"divided by {key}, {found.n:,} of {found.n_test:,} clips of test share sound with train ({kinds}){one};"
+        f" groups that share: {', '.join(pairs)}{more}. --merge-shared unites groups that share sound, --by island keeps"
+        " them apart, --allow-leak divides all the same"
+    )
 
 
 def keys_of(config: SplitConfig, facts: ClipFacts) -> Keys:

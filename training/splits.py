@@ -294,7 +294,8 @@ def _pure(
         return rows, label, group
     mixed = sorted({names[i] for i in np.flatnonzero(~keep)})
     notes.append(
-        f"{len(mixed):,} groups have clips of several classes ({', '.join(mixed[:3])}{', …' * (len(mixed) > 3)}):"
+        f"{len(mixed):,} group{'s have' if len(mixed) > 1 else ' has'} clips of several classes"
+        f" ({', '.join(mixed[:3])}{', …' * (len(mixed) > 3)}):"
         f" {int((~keep).sum()):,} clips left out"
     )
     return _kept(rows, label, group, keep)

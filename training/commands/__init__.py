@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import typer
 
+from motifdb.training.commands import split
+
 PANEL = "Learn"
 
 
 def register(app: typer.Typer) -> None:
     """Add every command of learning to the command line."""
+    app.command("split", rich_help_panel=PANEL)(split.split)
