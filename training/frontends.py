@@ -16,6 +16,7 @@ what was chosen and why. In short:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -73,7 +74,7 @@ class FrontEndConfig:
             )
         if self.hop_samples < 1 or self.window_samples < 1:
             raise UsageError("window_samples and hop_samples must be at least 1")
-        if self.n_mfcc > self.n_bands:
+        if self.kind == "mfcc" and self.n_mfcc > self.n_bands:
             raise UsageError(f"n_mfcc {self.n_mfcc} is more than the {self.n_bands} bands it is made from")
         if self.pad_to is not None and self.pad_to < 1:
             raise UsageError(f"pad_to must be at least 1 column, got {self.pad_to}")
@@ -125,15 +126,18 @@ class FrontEnd(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         silence = floor.expand(config.n_rows, 1).clone()
         if config.kind != "spectrogram":
             functional = load_torchaudio().functional
-            bands = functional.melscale_fbanks(
-                config.fft_samples // 2 + 1,
-                0.0,
-                config.sample_rate_hz / 2,
-                config.n_bands,
-                config.sample_rate_hz,
-                norm=None,
-                mel_scale="htk",
-            )
+            with warnings.catch_warnings():
+                # torchaudio warns of empty bands, which n_fft 400 has on purpose: it is what the papers took
+                warnings.simplefilter("ignore", UserWarning)
+                bands = functional.melscale_fbanks(
+                    config.fft_samples // 2 + 1,
+                    0.0,
+                    config.sample_rate_hz / 2,
+                    config.n_bands,
+                    config.sample_rate_hz,
+                    norm=None,
+                    mel_scale="htk",
+                )
             self.register_buffer("bands", bands.T.contiguous(), persistent=False)  # [bands, bins]
             if config.kind == "mfcc":
                 cosines = functional.create_dct(config.n_mfcc, config.n_bands, norm="ortho").T.contiguous()
