@@ -1,0 +1,493 @@
+"""Which recordings share sound, and where: from their anchors (see `fingerprint`), without comparing all with all.
+
+1. **Neighbours.** Anchors are sorted along a Z-order curve of their codes. Those in one cell (codes alike to a quarter
+   of the anchor's height) meet the few that follow them in that order. Each meeting of two recordings is a *hit*: it
+   says by how much one is shifted against the other.
+2. **Candidates.** Hits of one pair of recordings that say the same shift are one candidate.
+3. **Stretches.** Along a candidate's shift the anchors of both recordings are merged. In a copy nearly every anchor
+   has its partner, at the same place to a fraction of a sample. Partners count for, lone anchors against, and the
+   stretch with the highest sum is what may be shared.
+4. **Evidence.** How many partners are enough depends on how well they agree: `partners_needed`.
+
+The cost is that of sorting, and of hits: at most `most_neighbours` an anchor, so a thousand copies of one sound do not
+make a million hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motifdb.kernels.jit import kernel
+
+VERSION = 1
+"""Counts up when other stretches are found in the same anchors."""
+
+CELL_SHIFT = np.uint64(32)
+"""Bits of a key below its cell: the first four bits of each number of a code are the cell."""
+
+CELL_LEVELS = 16
+"""Levels of a number of a code that fall into one cell."""
+
+SAME_SAMPLES = 2.5
+"""Hits whose shifts differ by less are one candidate; distances to a neighbour that differ by less are equal."""
+
+PARTNER_SAMPLES = 1.5
+"""How far partners lie apart at most, after the shift."""
+
+PARTNER_LEVELS = 12.0
+"""How much partners' codes differ at most, on average over their eight numbers."""
+
+LONE_WEIGHT = 0.5
+"""What a lone anchor counts against one pair of partners."""
+
+NEIGHBOURS = 16
+"""Anchors of one cell that follow an anchor and meet it."""
+
+MOST_HITS = 1 << 24
+"""Hits in memory at a time, 20 bytes each; where there are more, pairs of recordings are taken in parts."""
+
+MOST_INDEXED = 1 << 25
+"""Anchors that are sorted at a time, 16 bytes each; of long recordings fewer are taken where there are more."""
+
+LONG_ANCHORS = 4096
+"""Anchors of a recording that is long (some 12 s), so that a sample of them will do to find it."""
+
+SHIFTS_OF_PAIR = 8
+"""Stretches told of one pair of recordings at most."""
+
+_FIELDS = 7
+_CHUNK = 1 << 19
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Shared stretches, one a row, sorted by a, b, start_a; places and lengths in samples at 16 kHz.
+
+    `partners` anchors of each side agree, to `distance` samples and `difference` levels on average; `lone` ones of
+    either side have none.
+    """
+
+    a: NDArray[np.int32]
+    b: NDArray[np.int32]
+    start_a: NDArray[np.float64]
+    start_b: NDArray[np.float64]
+    length: NDArray[np.float64]
+    partners: NDArray[np.int64]
+    lone: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    difference: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return int(self.a.size)
+
+    @property
+    def agreement(self) -> NDArray[np.float64]:
+        """Share of the anchors in the stretch that have a partner, 0 to 1."""
+        return np.asarray(2 * self.partners / np.maximum(2 * self.partners + self.lone, 1))
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Stretches:
+        """Some of the rows."""
+        return Stretches(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class AnchorSets:
+    """Anchors of many recordings, one recording after the other.
+
+    Attributes
+    ----------
+    position : float64, shape (n,), samples at 16 kHz from the start of the recording
+    code : int64, shape (n,)
+    start : int64, shape (number of recordings + 1,), where the anchors of each recording begin
+    n_samples : float64, shape (number of recordings,), how long each is
+    """
+
+    position: NDArray[np.float64]
+    code: NDArray[np.int64]
+    start: NDArray[np.int64]
+    n_samples: NDArray[np.float64]
+
+    @property
+    def recording(self) -> NDArray[np.int32]:
+        """The recording of each anchor."""
+        n = self.start.size - 1
+        return np.repeat(np.arange(n, dtype=np.int32), np.diff(self.start))
+
+
+def partners_needed(
+    distance: NDArray[np.float64], difference: NDArray[np.float64], least: int
+) -> NDArray[np.float64]:
+    """How many partners tell a copy from two sounds that are alike, such as two moments of one held vowel.
+
+    Parameters
+    ----------
+    distance : float64, shape (n,), mean distance of partners in samples
+    difference : float64, shape (n,), mean difference of their codes in levels
+    least : partners needed where both are as in a copy that was only cut or made louder
+
+    Notes
+    -----
+    Copies without loss agree to 0.02 samples and 1 level, and there four partners are enough. 300 partners a sample
+    and 10 a level beyond that are ours: twice what any of nine million alignments of clips without common sound
+    reached (`docs/audit.md`).
+
+    >>> partners_needed(np.array([0.01, 0.12]), np.array([0.1, 2.0]), 4).tolist()
+    [4.0, 44.0]
+    """
+    worse = 300 * np.maximum(distance - 0.02, 0) + 10 * np.maximum(difference - 1, 0)
+    return np.asarray(least + np.round(worse, 6))
+
+
+def find_stretches(
+    sets: AnchorSets,
+    *,
+    least_partners: int = 4,
+    neighbours: int = NEIGHBOURS,
+    most_hits: int = MOST_HITS,
+    most_indexed: int = MOST_INDEXED,
+) -> Stretches:
+    """What recordings share with each other.
+
+    Parameters
+    ----------
+    sets : anchors of every recording
+    least_partners : see `partners_needed`
+    neighbours, most_hits, most_indexed : bounds, see the constants
+
+    Returns
+    -------
+    Stretches; of one pair of recordings those that do not lie within each other
+    """
+    found = [
+        _accepted(sets, rows, least_partners)
+        for rows in _candidates(sets, neighbours, most_hits, most_indexed)
+    ]
+    parts = [f for f in found if len(f)]
+    if not parts:
+        return (
+            found[0]
+            if found
+            else _accepted(sets, (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)), least_partners)
+        )
+    joined = Stretches(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in Stretches.__dataclass_fields__)
+    )
+    return _distinct(joined)
+
+
+# -- hits and candidates ----------------------------------------------------------------------------------
+
+_Candidates = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+
+
+def cell_keys(code: NDArray[np.int64], shift: int) -> NDArray[np.uint64]:
+    """Where codes lie along a Z-order curve, shifted by some levels against the cells' borders.
+
+    Parameters
+    ----------
+    code : int64, shape (n,), as `fingerprint.anchors` makes them
+    shift : levels that are added to every number first, 0 to 15
+
+    Returns
+    -------
+    uint64, shape (n,): the highest bit of each of the eight numbers, then the next of each, and so on
+
+    >>> [f"{k:016x}" for k in cell_keys(np.array([0, -1]), 0)]
+    ['ff00000000000000', '00ffffffffffffff']
+    """
+    numbers = np.ascontiguousarray(code, dtype=np.int64).view(np.int8).reshape(-1, 8)
+    return _interleaved(np.minimum(numbers.astype(np.int16) + (128 + shift), 255).astype(np.uint8))
+
+
+def _candidates(
+    sets: AnchorSets, neighbours: int, most_hits: int, most_indexed: int
+) -> Iterator[_Candidates]:
+    """Pairs of recordings and the shifts at which they may be the same, in chunks."""
+    recording = sets.recording
+    indexes = [_index(sets, recording, shift, most_indexed) for shift in (0, CELL_LEVELS // 2)]
+    room = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
+    # one count for both: the indexes are of the same anchors
+    total = 2 * _hits(*indexes[0], sets.position, recording, sets.start, neighbours, 0, 1, *room)
+    n_parts = total // most_hits + 1
+    for part in range(n_parts):
+        parts = []
+        for key, anchor in indexes:
+            n = _hits(key, anchor, sets.position, recording, sets.start, neighbours, part, n_parts, *room)
+            out = (np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n))
+            _hits(key, anchor, sets.position, recording, sets.start, neighbours, part, n_parts, *out)
+            parts.append(out)
+        a, b, shift = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        yield from _gathered(a, b, shift, sets)
+
+
+def _index(
+    sets: AnchorSets, recording: NDArray[np.int32], shift: int, most: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Keys in order, and whose they are; of long recordings one cell in so many, the same ones in each."""
+    key = cell_keys(sets.code, shift)
+    if key.size > most:
+        n_of = np.diff(sets.start)
+        is_long = (n_of > LONG_ANCHORS)[recording]
+        n_long = int(np.count_nonzero(is_long))
+        rate = max(2, -(-n_long // max(most - (key.size - n_long), most // 4)))
+        mixed = (key >> CELL_SHIFT) * np.uint64(0x9E3779B97F4A7C15) >> CELL_SHIFT
+        kept = np.flatnonzero(~is_long | (mixed % np.uint64(rate) == 0))
+        key = key[kept]
+    else:
+        kept = np.arange(key.size)
+    order = np.argsort(key, kind="stable")
+    return key[order], kept[order]
+
+
+def _gathered(
+    a: NDArray[np.int32], b: NDArray[np.int32], shift: NDArray[np.float64], sets: AnchorSets
+) -> Iterator[_Candidates]:
+    """Hits that say the same, as one candidate each; a hit alone is one only where few anchors could meet."""
+    if not a.size:
+        return
+    order = _order(a, b, shift, sets.start.size - 1)
+    a, b, shift = a[order], b[order], shift[order]
+    is_first = np.ones(a.size, dtype=bool)
+    is_first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (np.diff(shift) > SAME_SAMPLES)
+    first = np.flatnonzero(is_first)
+    votes = np.diff(np.append(first, a.size))
+    chosen = first[votes > 1] + votes[votes > 1] // 2
+    for i in range(0, chosen.size, _CHUNK):
+        rows = chosen[i : i + _CHUNK]
+        yield a[rows], b[rows], shift[rows]
+
+
+def _order(
+    a: NDArray[np.int32], b: NDArray[np.int32], shift: NDArray[np.float64], n: int
+) -> NDArray[np.int64]:
+    """By pair, then shift: one sort of whole numbers (quarters of a sample) where they fit into 63 bits."""
+    least = np.floor(shift.min() * 4)
+    width = int(np.ceil(shift.max() * 4) - least) + 1
+    if n * n * width < 2**63:
+        packed = (a.astype(np.int64) * n + b) * width + (np.floor(shift * 4) - least).astype(np.int64)
+        return np.argsort(packed)
+    return np.lexsort((shift, b, a))
+
+
+@kernel
+def _interleaved(levels: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    out = np.zeros(levels.shape[0], dtype=np.uint64)
+    for i in range(out.size):
+        key = np.uint64(0)
+        for bit in range(7, -1, -1):
+            for k in range(8):
+                key = (key << np.uint64(1)) | np.uint64((levels[i, k] >> bit) & 1)
+        out[i] = key
+    return out
+
+
+@kernel
+def _hits(
+    key: NDArray[np.uint64],
+    anchor: NDArray[np.int64],
+    position: NDArray[np.float64],
+    recording: NDArray[np.int32],
+    start: NDArray[np.int64],
+    neighbours: int,
+    part: int,
+    n_parts: int,
+    out_a: NDArray[np.int32],
+    out_b: NDArray[np.int32],
+    out_shift: NDArray[np.float64],
+) -> int:
+    """Fill in the lesser recording, the other one, and place in b minus place in a; how many, with or without room."""
+    n = 0
+    for i in range(key.size):
+        cell = key[i] >> CELL_SHIFT
+        x = anchor[i]
+        for j in range(i + 1, min(i + 1 + neighbours, key.size)):
+            if key[j] >> CELL_SHIFT != cell:
+                break
+            y = anchor[j]
+            a, b = recording[x], recording[y]
+            if a == b or (n_parts > 1 and (np.int64(min(a, b)) * 31 + max(a, b)) % n_parts != part):
+                continue
+            if not _same_neighbour(position, start, x, y, a, b):
+                continue
+            if n < out_a.size:
+                shift = position[y] - position[x]
+                out_a[n], out_b[n] = min(a, b), max(a, b)
+                out_shift[n] = shift if a < b else -shift
+            n += 1
+    return n
+
+
+@kernel
+def _same_neighbour(
+    position: NDArray[np.float64], start: NDArray[np.int64], x: int, y: int, a: int, b: int
+) -> bool:
+    """Whether the next or the previous anchor lies equally far in both; unknown at ends counts as yes."""
+    is_known = False
+    if x + 1 < start[a + 1] and y + 1 < start[b + 1]:
+        is_known = True
+        if abs((position[x + 1] - position[x]) - (position[y + 1] - position[y])) <= SAME_SAMPLES:
+            return True
+    if x > start[a] and y > start[b]:
+        is_known = True
+        if abs((position[x] - position[x - 1]) - (position[y] - position[y - 1])) <= SAME_SAMPLES:
+            return True
+    return not is_known
+
+
+# -- stretches --------------------------------------------------------------------------------------------
+
+
+def _accepted(sets: AnchorSets, candidates: _Candidates, least: int) -> Stretches:
+    """Candidates whose best stretch has evidence enough."""
+    a, b, shift = candidates
+    out = np.zeros((a.size, _FIELDS))
+    code = np.ascontiguousarray(sets.code).view(np.int8).reshape(-1, 8)
+    _align(sets.position, code, sets.start, sets.n_samples, a, b, shift, least, out)
+    kept = np.flatnonzero((out[:, 3] >= least) & (out[:, 3] >= partners_needed(out[:, 5], out[:, 6], least)))
+    a, b, out = a[kept], b[kept], out[kept]
+    return Stretches(
+        a,
+        b,
+        out[:, 0],
+        out[:, 0] + out[:, 2],
+        out[:, 1] - out[:, 0],
+        out[:, 3].astype(np.int64),
+        out[:, 4].astype(np.int64),
+        out[:, 5],
+        out[:, 6],
+    )
+
+
+def _distinct(found: Stretches) -> Stretches:
+    """Of each pair those with the most partners, without any that lies mostly within one with more; in order."""
+    order = np.lexsort((found.start_a, -found.partners, found.b, found.a))
+    found = found.take(order)
+    kept = np.zeros(len(found), dtype=np.bool_)
+    _keep_distinct(found.a, found.b, found.start_a, found.start_b, found.length, kept)
+    found = found.take(kept)
+    return found.take(np.lexsort((found.start_a, found.b, found.a)))
+
+
+@kernel
+def _keep_distinct(
+    a: NDArray[np.int32],
+    b: NDArray[np.int32],
+    start_a: NDArray[np.float64],
+    start_b: NDArray[np.float64],
+    length: NDArray[np.float64],
+    kept: NDArray[np.bool_],
+) -> None:
+    first = 0
+    for i in range(a.size):
+        if i and (a[i] != a[i - 1] or b[i] != b[i - 1]):
+            first = i
+        n, is_new = 0, True
+        for j in range(first, i):
+            if not kept[j]:
+                continue
+            n += 1
+            in_a = min(start_a[i] + length[i], start_a[j] + length[j]) - max(start_a[i], start_a[j])
+            in_b = min(start_b[i] + length[i], start_b[j] + length[j]) - max(start_b[i], start_b[j])
+            if n >= SHIFTS_OF_PAIR or 2 * in_a > length[i] or 2 * in_b > length[i]:
+                is_new = False
+                break
+        kept[i] = is_new
+
+
+@kernel
+def _align(
+    position: NDArray[np.float64],
+    code: NDArray[np.int8],
+    start: NDArray[np.int64],
+    n_samples: NDArray[np.float64],
+    a: NDArray[np.int32],
+    b: NDArray[np.int32],
+    shift: NDArray[np.float64],
+    least: int,
+    out: NDArray[np.float64],
+) -> None:
+    """The best stretch of each candidate.
+
+    Fills `out`, float64, shape (m, 7): first and last place in a, shift, partners, lone anchors among them, mean
+    distance of partners in samples, mean difference of their codes in levels; no partners where there are too few.
+    """
+    for i in range(a.size):
+        refined = shift[i]
+        x_end, y_end = start[a[i] + 1], start[b[i] + 1]
+        x = start[a[i]] + np.searchsorted(position[start[a[i]] : x_end], -refined - 2 * PARTNER_SAMPLES)
+        y = start[b[i]] + np.searchsorted(position[start[b[i]] : y_end], refined - 2 * PARTNER_SAMPLES)
+        row = out[i]
+        # twice: the first stretch tells the shift, free of what lies outside it
+        mean = _stretch(position, code, x, x_end, y, y_end, refined, SAME_SAMPLES, row)
+        if row[3] < least:
+            row[3] = 0
+            continue
+        for _ in range(2):
+            refined += mean
+            mean = _stretch(position, code, x, x_end, y, y_end, refined, PARTNER_SAMPLES, row)
+        row[2] = refined
+        row[0] = max(row[0], 0.0, -refined)
+        row[1] = min(row[1], n_samples[a[i]], n_samples[b[i]] - refined)
+
+
+@kernel
+def _stretch(
+    position: NDArray[np.float64],
+    code: NDArray[np.int8],
+    x: int,
+    x_end: int,
+    y: int,
+    y_end: int,
+    shift: float,
+    close: float,
+    out: NDArray[np.float64],
+) -> float:
+    """The stretch of the highest sum, from the lone anchor before it to that after it; mean signed distance there."""
+    out[:] = 0
+    best, total = 0.0, 0.0
+    n, n_lone, signed, distances, differences = 0, 0, 0.0, 0.0, 0.0
+    mean, before, first, is_open = 0.0, -np.inf, -np.inf, False
+    while x < x_end or y < y_end:
+        is_pair = False
+        difference = 0.0
+        if x < x_end and y < y_end:
+            distance = position[y] - position[x] - shift
+            if abs(distance) <= close:
+                for k in range(8):
+                    difference += abs(np.int64(code[x, k]) - np.int64(code[y, k])) / 8
+                is_pair = difference <= PARTNER_LEVELS
+        else:
+            distance = np.inf if y >= y_end else -np.inf
+        if is_pair:
+            if total <= 0:
+                total, n, n_lone, signed, distances, differences = 0.0, 0, 0, 0.0, 0.0, 0.0
+                first = before
+            total += 1
+            n += 1
+            signed += distance
+            distances += abs(distance)
+            differences += difference
+            if total > best:
+                best, mean = total, signed / n
+                out[0], out[1], out[3], out[4] = first, np.inf, n, n_lone
+                out[5], out[6] = distances / n, differences / n
+                is_open = True
+            x += 1
+            y += 1
+            continue
+        total -= LONE_WEIGHT
+        n_lone += 1
+        if distance > 0:
+            before = position[x]
+            x += 1
+        else:
+            before = position[y] - shift
+            y += 1
+        if is_open:
+            out[1] = before
+            is_open = False
+    return mean
