@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.training.commands import split
+from motifdb.training.commands import compare_runs, evaluate, split, train
 
 PANEL = "Learn"
 
@@ -15,3 +15,6 @@ PANEL = "Learn"
 def register(app: typer.Typer) -> None:
     """Add every command of learning to the command line."""
     app.command("split", rich_help_panel=PANEL)(split.split)
+    app.command("train", rich_help_panel=PANEL)(train.train)
+    app.command("evaluate", rich_help_panel=PANEL)(evaluate.evaluate)
+    app.command("compare-runs", rich_help_panel=PANEL)(compare_runs.compare_runs)
