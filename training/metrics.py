@@ -138,6 +138,7 @@ class Tally:
 
     Attributes
     ----------
+    names : of the groups, ascending
     counts : float64, shape (n_groups, n_classes * n_classes), clips by group, class and predicted class
     loss : float64, shape (n_groups,), summed -ln of the true class's probability; infinite where that is 0
     group : int64, shape (n,), each clip's group
@@ -146,6 +147,7 @@ class Tally:
     over : see `scores`
     """
 
+    names: tuple[str, ...]
     counts: NDArray[np.float64]
     loss: NDArray[np.float64]
     group: NDArray[np.int64]
@@ -156,7 +158,7 @@ class Tally:
     @property
     def n_groups(self) -> int:
         """Groups there are."""
-        return len(self.counts)
+        return len(self.names)
 
     @classmethod
     def of(
@@ -195,7 +197,9 @@ class Tally:
             lost = -np.log(given[np.arange(truth.size), truth].astype(np.float64))
         loss = np.bincount(group, weights=lost, minlength=len(names)).astype(np.float64)
         ranked = tuple(_ranked(given[:, c], truth == c) for c in range(n_classes))
-        return cls(counts.reshape(len(names), n_classes**2), loss, group, ranked, n_classes, over)
+        return cls(
+            tuple(names), counts.reshape(len(names), n_classes**2), loss, group, ranked, n_classes, over
+        )
 
     def figures(self, weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
         """Every figure under weights of the groups.

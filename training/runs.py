@@ -374,6 +374,6 @@ def _called(row: Mapping[str, Any]) -> str:
     return f"{row['run_id'][:8]} (fold {row['fold']}, seed {row['seed']})"
 
 
-def leak_shares(run: Mapping[str, Any]) -> dict[str, Any]:
+def leak_of(run: Mapping[str, Any]) -> dict[str, Any]:
     """The stored leak report of a run."""
     return dict(json.loads(run["leak"]))
