@@ -28,7 +28,7 @@ def chosen_config(
     UsageError, NotFoundError
         for a preset, parameter or value that cannot be.
     """
-    given = dict(_assignment(a) for a in assignments)
+    given = dict(assignment(a) for a in assignments)
     given |= {key: value for key, value in options.items() if value is not None}
     if "mining.max_gap" in given:
         given["mining.max_gap"] = _max_gap(given["mining.max_gap"])
@@ -57,7 +57,7 @@ def chosen_mining(
         Config.from_file(file) if file is not None else Config(preset_name, mining=mining_preset(preset_name))
     )
     base = Config(name=whole.name, mining=whole.mining)
-    given = dict(_assignment(a) for a in assignments)
+    given = dict(assignment(a) for a in assignments)
     for key in given:
         if not key.startswith("mining."):
             raise UsageError(
@@ -124,7 +124,17 @@ def _max_gap(value: Any) -> int | str:
     return int(value)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def assignment(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE`` of a ``--set``: the key, and the value as TOML has it, or as text.
+
+    >>> assignment("contour.epsilon_cents=80"), assignment("model=crnn")
+    (('contour.epsilon_cents', 80), ('model', 'crnn'))
+
+    Raises
+    ------
+    UsageError
+        for a text without ``=``.
+    """
     key, separator, value = text.partition("=")
     if not separator:
         raise UsageError(f"--set takes KEY=VALUE, such as contour.epsilon_cents=80; got {text!r}")

@@ -221,7 +221,7 @@ def check_examples(examples: Examples) -> None:
     Raises
     ------
     UsageError
-        for no clips to train on, fewer than two classes there, or a class of another part that train lacks.
+        for no clips to train on, or fewer than two classes there.
     """
     rows = examples.rows("train")
     if not len(rows):
@@ -232,16 +232,6 @@ def check_examples(examples: Examples) -> None:
         raise UsageError(
             f"every clip to train on is of the class {only!r}; a network needs two classes at least"
         )
-    for part in ("test", "valid"):
-        unseen = [
-            examples.classes[i] for i in sorted(set(examples.label[examples.rows(part)].tolist()) - seen)
-        ]
-        if unseen:
-            n = int((examples.label[examples.rows(part)] == examples.classes.index(unseen[0])).sum())
-            raise UsageError(
-                f"the class {unseen[0]!r} has {n:,} clip{'s' * (n != 1)} in {part} and none in train, so nothing can learn"
-                " it; split by another key, or leave the class out"
-            )
 
 
 class _Run:

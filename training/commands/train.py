@@ -1,0 +1,115 @@
+"""The command `motifdb train`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from motifdb.pipelines.terminal import Db, Format, Out, OutFormat, write
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe, or a TOML file with one.", metavar="RECIPE")
+    ],
+    db: Db = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Name or beginning of the id; default: the only one.", show_default=False),
+    ] = None,
+    fold: Annotated[str, typer.Option(help="A fold's number, several as 0,2, or all.")] = "0",
+    seeds: Annotated[int, typer.Option(help="Train so many times, with seeds 0, 1, ...")] = 1,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most so many; default: the recipe's.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="One parameter, such as front_end.hop_samples=320.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that train one network together, by Ray Train; 1 needs no Ray.")
+    ] = 1,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--no-resume", help="Go on with a run that was stopped, or start it anew."),
+    ] = True,
+    again: Annotated[bool, typer.Option("--again", help="Train anew also what is done.")] = False,
+    no_baselines: Annotated[
+        bool, typer.Option("--no-baselines", help="Leave out the baselines under the same split.")
+    ] = False,
+    format_: OutFormat = Format.table,
+    output: Out = None,
+) -> None:
+    """Train a network on a split, with the baselines beside it, and store the runs.
+
+    The leak report comes first. What is trained is a run: its curve, figures, predictions and checkpoint are kept, a run
+    that is done is not trained again, and one that was stopped goes on. Curves: tensorboard --logdir DB/models.
+
+    \b
+    motifdb train sid-2020-small
+    motifdb train sid-2020-small --split "kfold by island" --fold all --seeds 3
+    motifdb train sid-2020-small-robust --set waveform.colour_db=12 --epochs 4
+    motifdb train sid-2020 --device cuda --set front_end.kind=mfcc
+    motifdb train style-2021-compact --workers 2
+    motifdb train my.toml --ray-address 10.0.0.5:6379 --workers 8
+    """
+    from motifdb.catalog.locate import find_database
+    from motifdb.errors import UsageError
+    from motifdb.pipelines.progress import Lines
+    from motifdb.pipelines.settings import assignment
+    from motifdb.training.recipes import find_recipe
+
+    chosen = find_recipe(recipe)
+    given = dict(assignment(text) for text in set_ or [])
+    if epochs is not None:
+        given["max_epochs"] = epochs
+    if seeds < 1:
+        raise UsageError(f"--seeds must be 1 or more, got {seeds}")
+    from motifdb.training.train_job import TrainOptions, train_database
+
+    options = TrainOptions(
+        chosen.assign(given),
+        split,
+        _folds(fold),
+        tuple(range(seeds)),
+        workers,
+        ray_address,
+        device,
+        again,
+        resume,
+        not no_baselines,
+    )
+    is_table = format_ is Format.table
+    try:
+        report = train_database(
+            options, find_database(db), Lines(), lambda line: typer.echo(line, err=not is_table)
+        )
+    except KeyboardInterrupt:
+        typer.echo("motifdb: stopped; the same command goes on from the checkpoint", err=True)
+        raise typer.Exit(130) from None
+    write(report.shown() if is_table else report.table(), format_, output)
+    for line in report.summary():
+        typer.echo(line, err=not is_table)
+    if report.n_failed:
+        raise typer.Exit(1)
+
+
+def _folds(text: str) -> tuple[int, ...] | None:
+    from motifdb.errors import UsageError
+
+    if text.strip() == "all":
+        return None
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise UsageError(f"--fold takes a number, several as 0,2, or all; got {text!r}") from None
