@@ -147,16 +147,15 @@ class TrainReport:
         """What leaked, in a line: the largest share of test clips over the folds, by kind."""
         worst: dict[str, float] = {}
         for report in self.leak.values():
-            for kind, found in report.get("leaks", {}).items():
-                worst[kind] = max(worst.get(kind, 0.0), found["share"])
-        leaking = {kind: share for kind, share in worst.items() if share > 0}
-        if not worst:
+            for kind, share in leaks_of(report).items():
+                worst[kind] = max(worst.get(kind, 0.0), share)
+        if not self.leak:
             return "leaks: not known for these runs"
-        if not leaking:
+        if not worst:
             unknown = any(report.get("audit_id") is None for report in self.leak.values())
             more = "; copies would be known after `motifdb audit`" if unknown else ""
             return f"leaks: no clip of test is known to share sound or a recording with train{more}"
-        listed = ", ".join(f"{kind} {share:.1%}" for kind, share in leaking.items())
+        listed = ", ".join(f"{kind} {share:.1%}" for kind, share in worst.items())
         return f"leaks, as shares of the clips of test: {listed}; scores above say what is known again, not what is learnt"
 
 
@@ -191,6 +190,12 @@ def report_of(snapshot: Snapshot, split_id: str, folds: Iterable[int], run_ids: 
     lines.sort(key=lambda line: (line.fold, order.get(line.recipe, -1), line.seed, line.run_id))
     leaks = {row["fold"]: json.loads(row["leak"]) for row in rows}
     return TrainReport(split_id, tuple(lines), leaks)
+
+
+def leaks_of(report: Mapping[str, Any]) -> dict[str, float]:
+    """Of a stored leak report, the kinds that leak and the share of test clips each concerns."""
+    found = report.get("leaks", {})
+    return {kind: float(entry["share"]) for kind, entry in found.items() if entry["share"] > 0}
 
 
 def _brief(score: Score | None) -> str:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.training.commands import compare_runs, evaluate, split, train
+from motifdb.training.commands import clips, compare_runs, evaluate, predict, split, train
 
 PANEL = "Learn"
 
 
 def register(app: typer.Typer) -> None:
     """Add every command of learning to the command line."""
+    app.command("clips", rich_help_panel=PANEL)(clips.clips)
     app.command("split", rich_help_panel=PANEL)(split.split)
     app.command("train", rich_help_panel=PANEL)(train.train)
     app.command("evaluate", rich_help_panel=PANEL)(evaluate.evaluate)
     app.command("compare-runs", rich_help_panel=PANEL)(compare_runs.compare_runs)
+    app.command("predict", rich_help_panel=PANEL)(predict.predict)
