@@ -20,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
+from motifdb.pipelines.committer import in_list
 from motifdb.training.metrics import METRICS, Tally, group_draws, interval
 from motifdb.training.runs import Predictions, runs_meant, stored_predictions
 
@@ -196,17 +197,13 @@ def _partner_runs(
     """The runs of B: a recipe's in the split of A where it has any there and none was named."""
     if split is None:
         own = str(partner[0]["split_id"])
-        if any(row["recipe"] == text.strip() and row["split_id"] == own for row in _recipes(snapshot)):
+        names = snapshot.table("runs", ["recipe", "cell"], in_list("split_id", [own]))
+        if text.strip() in {name for column in names.columns for name in column.to_pylist()}:
             split = own
     found = runs_meant(snapshot, text, split)
     if len(partner) == 1 and len(found) > 1:  # a recipe beside one run: its runs on the same fold
         found = [row for row in found if row["fold"] == partner[0]["fold"]] or found
     return found
-
-
-def _recipes(snapshot: Snapshot) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = snapshot.table("runs", ["recipe", "split_id"]).to_pylist()
-    return rows
 
 
 def _by_fold(snapshot: Snapshot, runs: Sequence[dict[str, Any]]) -> dict[int, list[Predictions]]:
@@ -318,6 +315,7 @@ def _difference(
         draws = _mean_defined(
             np.stack([s[0][metric].mean(axis=0) - s[1][metric].mean(axis=0) for s in spread])
         )
+        draws = np.round(draws, 12)  # what differs in the last digits only is equal
         low, high = interval(draws)
         sound = draws[~np.isnan(draws)]
         if sound.size:

@@ -198,8 +198,28 @@ def confusion_table(evaluations: Sequence[Evaluation], part: str = "test") -> pa
     return pa.table(columns)
 
 
-def title(run: dict[str, Any]) -> str:
-    """A run in one line."""
+def heading(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What was evaluated, what leaks in it, and what is not defined, in lines."""
+    first = evaluations[0].run
+    if len(evaluations) == 1:
+        return [_title(first), "  " + leak_line(first), *("  " + n for n in evaluations[0].notes())]
+    folds = sorted({e.run["fold"] for e in evaluations})
+    seeds = sorted({e.run["seed"] for e in evaluations})
+    heard = f" on {first['front_end']}" if first["front_end"] else ""
+    lines = [
+        f"{len(evaluations)} runs of {first['recipe']} ({first['model']}{heard}) that learn {first['label']}, split"
+        f" {first['split_id'][:8]}, folds {', '.join(map(str, folds))}, seeds {', '.join(map(str, seeds))}"
+    ]
+    told: dict[str, list[str]] = {}
+    for e in evaluations:
+        for line in (leak_line(e.run), *e.notes()):
+            of = told.setdefault(line, [])
+            if (fold := str(e.run["fold"])) not in of:
+                of.append(fold)
+    return lines + [f"  fold {', '.join(of)}: {line}" for line, of in told.items()]
+
+
+def _title(run: dict[str, Any]) -> str:
     where = f"split {run['split_id'][:8]}, fold {run['fold']}, seed {run['seed']}"
     heard = f" on {run['front_end']}" if run["front_end"] else ""
     return f"run {run['run_id'][:8]}: {run['recipe']} ({run['model']}{heard}) learns {run['label']}, {where}"

@@ -242,16 +242,16 @@ def store_run(committer: Committer, *results: RunResult) -> list[str]:
 
 
 def runs_meant(snapshot: Snapshot, text: str, split: str | None = None) -> list[dict[str, Any]]:
-    """The runs that a text means: one by its id or the beginning of it, or all of a recipe in one split.
+    """The runs that a text means: one by its id or the beginning of it, or all of a recipe (or cell) in one split.
 
     Parameters
     ----------
-    text : a run_id, at least 4 digits of its beginning, or the name of a recipe or baseline
+    text : a run_id, at least 4 digits of its beginning, the name of a recipe or baseline, or a cell of an experiment
     split : the beginning of a split_id; None takes the split of the newest run of the recipe
 
     Returns
     -------
-    Rows of `runs`, sorted by fold, seed and id.
+    Rows of `runs`, sorted by fold, seed and id; of a recipe those that failed only where all did.
 
     Raises
     ------
@@ -267,7 +267,8 @@ def runs_meant(snapshot: Snapshot, text: str, split: str | None = None) -> list[
     if not rows:
         where = f" of split {split!r}" if split is not None else ""
         raise NotFoundError(f"there is no run{where} here; `motifdb train` or `motifdb experiment` makes one")
-    named = [row for row in rows if row["recipe"] == wanted]
+    named = [row for row in rows if wanted and wanted in (row["recipe"], row["cell"])]
+    named = [row for row in named if row["state"] == "done"] or named
     if named:
         newest = max(named, key=lambda r: (r["created_at"], r["run_id"]))
         named = [row for row in named if row["split_id"] == newest["split_id"]]

@@ -66,11 +66,7 @@ def evaluate(
     if show is not None or format_ is not Format.table or output is not None:
         write(tables[show or Show.figures](), format_, output)
     else:
-        for one in found:
-            typer.echo(evaluation.title(one.run))
-            typer.echo(f"  {evaluation.leak_line(one.run)}")
-            for note in one.notes():
-                typer.echo(f"  {note}")
+        typer.echo("\n".join(evaluation.heading(found)))
         shown = [Show.figures, Show.classes, Show.confusion]
         for name in [Show.mean, *shown[1:]] if len(found) > 1 else shown:
             typer.echo()
