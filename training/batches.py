@@ -106,10 +106,10 @@ class Batches:
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"a batch holds at least 1 clip, not {batch_size}")
-        if len(rows) < world:
-            raise UsageError(f"{len(rows)} clips cannot be shared out to {world} workers; take fewer workers")
         if len(rows) == 0:
             raise UsageError("there are no clips to make batches of")
+        if len(rows) < world:
+            raise UsageError(f"{len(rows)} clips cannot be shared out to {world} workers; take fewer workers")
         if not 0 <= rank < world:
             raise UsageError(f"rank {rank} is not one of {world} workers")
         if batch_size == 1 and len(rows) % world:
