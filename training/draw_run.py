@@ -9,13 +9,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motifdb.errors import NotFoundError
 from motifdb.pipelines.committer import in_list
+from motifdb.query.motifs import draw_motif
 from motifdb.run_plots import LearningCurve, plot_run
 from motifdb.training.metrics import confusion
 from motifdb.training.runs import runs_meant, stored_predictions
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
+    from motifdb.query.database import Database
+
+
+def draw(database: Database, text: str, path: Path | None) -> tuple[str, Path]:
+    """Draw the motif, or else the run, that a text means; give one line about it and the picture's path.
+
+    Raises
+    ------
+    NotFoundError, UsageError
+        where it means neither; as `motifdb.query.motifs.draw_motif` or `draw_run`.
+    """
+    snapshot = database.snapshot
+    try:
+        target = path or Path("motif.png")
+        return draw_motif(database, text, target), target
+    except NotFoundError as no_motif:
+        if not snapshot.count("runs"):
+            raise
+        target = path or Path("run.png")
+        try:
+            return draw_run(snapshot, text, target), target
+        except NotFoundError as no_run:
+            if snapshot.count("motifs"):
+                raise NotFoundError(f"{no_motif}; nor is there such a run") from None
+            raise no_run from None
 
 
 def draw_run(snapshot: Snapshot, text: str, path: Path) -> str:
@@ -67,8 +94,11 @@ def learning_curves(snapshot: Snapshot, runs: Sequence[Mapping[str, Any]]) -> li
 
         curves.append(
             LearningCurve(
-                np.array([row["epoch"] for row in own]),
-                *(column(k) for k in ("train_loss", "valid_loss", "train_accuracy", "valid_accuracy")),
+                epoch=np.array([row["epoch"] for row in own]),
+                train_loss=column("train_loss"),
+                valid_loss=column("valid_loss"),
+                train_accuracy=column("train_accuracy"),
+                valid_accuracy=column("valid_accuracy"),
                 best_epoch=run["best_epoch"],
                 label=" ".join(name),
             )

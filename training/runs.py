@@ -287,8 +287,7 @@ def runs_meant(snapshot: Snapshot, text: str, split: str | None = None) -> list[
     if len(found) > 1:
         raise UsageError(f"several runs begin with {wanted!r}; give more of the id")
     if not found:
-        names = {row["recipe"] for row in rows} | {row["run_id"][:8] for row in rows}
-        raise NotFoundError(f"there is no run {wanted!r}; {nearest(wanted, names)}")
+        raise NotFoundError(f"there is no run {wanted!r}; {_hint(wanted, rows)}")
     return found
 
 
@@ -365,6 +364,16 @@ def stored_predictions(snapshot: Snapshot, run: Mapping[str, Any]) -> Prediction
         np.asarray(flat, np.float32).reshape(len(clips), len(classes)),
         classes,
     )
+
+
+def _hint(wanted: str, rows: list[dict[str, Any]]) -> str:
+    """The nearest name or id; where none is near, the recipes alone, as ids tell nobody anything."""
+    names = {str(row[key]) for row in rows for key in ("recipe", "cell") if row[key] is not None}
+    near = nearest(wanted, names | {row["run_id"][: max(len(wanted), 8)] for row in rows})
+    if not near.startswith("choose"):
+        return near
+    some = ", ".join(sorted({row["recipe"] for row in rows})[:8])
+    return f"there are runs of {some}; `motifdb sql 'select run_id, recipe, fold, seed from runs'` lists them"
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
