@@ -11,6 +11,8 @@ from motifdb.schemas import FORMAT_VERSION
 
 MARKER = "motifdb.json"
 TABLES_FOLDER = "tables"
+MODELS_FOLDER = "models"
+"""Checkpoints of runs, one folder each; the table `runs` names them."""
 
 
 def table_path(root: Path, table: str) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from motifdb.catalog.writer import Writer
 
 KEEP_LAST = 10
+CHECKPOINT_AGE_S = 7 * 86_400.0
+"""A checkpoint that no run names may be of one that trains or was stopped: it goes when untouched for so long."""
 
 
 def compact(writer: Writer) -> int | None:
@@ -80,7 +84,7 @@ def gc(writer: Writer, *, keep_last: int = KEEP_LAST, older_than: timedelta | No
     """Collect old commits and remove every file that no kept commit needs.
 
     The commit log keeps all its records; collected commits can no longer be opened. What interrupted writers left
-    behind is removed too.
+    behind is removed too, and so are checkpoints that no run of a kept commit names, after a week.
 
     Parameters
     ----------
@@ -124,6 +128,7 @@ def _sweep(writer: Writer) -> tuple[int, int]:
         for table, version in commits.read(writer.path, number).tables.items():
             kept.setdefault(table, set()).add(version)
     removed = [_sweep_table(writer, table, versions) for table, versions in kept.items()]
+    removed += _sweep_checkpoints(writer, kept.get("runs", set()))
     return sum(n for n, _ in removed), sum(b for _, b in removed)
 
 
@@ -161,6 +166,39 @@ def _sweep_table(writer: Writer, table: str, kept: set[int]) -> tuple[int, int]:
     after = _sizes(path)
     gone = set(before) - set(after)
     return len(gone), sum(before[n] for n in gone)
+
+
+def _sweep_checkpoints(writer: Writer, kept: set[int]) -> list[tuple[int, int]]:
+    """Remove folders of checkpoints that no run of a kept commit names and nobody has touched for a week.
+
+    A run is stored when it has ended, and nobody holds the lease while it trains: until then nothing but the time of
+    its files tells a run that goes on from one that was given up.
+    """
+    folder = writer.path / layout.MODELS_FOLDER
+    if not folder.is_dir():
+        return []
+    named: set[str] = set()
+    for version in sorted(kept):
+        runs = lancetables.open_version(writer.path, "runs", version)
+        named.update(name for name in runs.to_table(["checkpoint"]).column(0).to_pylist() if name)
+    inside = {Path(name).parts[1] for name in named if len(Path(name).parts) > 1}
+    removed = []
+    for path in sorted(folder.iterdir()):
+        if path.name in inside or time.time() - _last_touched(path) < CHECKPOINT_AGE_S:
+            continue
+        sizes = list(_sizes(path).values()) if path.is_dir() else [path.stat().st_size]
+        writer.verify_lease()
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        removed.append((len(sizes), sum(sizes)))
+    return removed
+
+
+def _last_touched(path: Path) -> float:
+    """When a file, or anything in a folder, was last written, in seconds of the system's clock."""
+    return max(p.lstat().st_mtime for p in (path, *path.rglob("*")))
 
 
 def _sizes(path: Path) -> dict[str, int]:

@@ -6,10 +6,12 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from motifdb.catalog import commits, lancetables, layout
 from motifdb.catalog.checksums import verify_all, verify_log
+from motifdb.catalog.maintain import CHECKPOINT_AGE_S
 from motifdb.catalog.store import Changes, Writer, compact, create, gc, log, open_snapshot, open_writer
 from motifdb.errors import BusyError, DatabaseError, NotFoundError, UsageError
 from motifdb.schemas import TABLES
@@ -210,3 +212,37 @@ def test_gc_and_create_clear_what_was_left_half_made_long_ago(writer: Writer) ->
     os.utime(aside, (0, 0))
     create(writer.path.with_name("new.motifdb"))
     assert not aside.exists()
+
+
+def test_gc_removes_checkpoints_that_no_run_names_once_they_are_old(tmp_path: Path) -> None:
+    path = tmp_path / "songs.motifdb"
+    create(path)
+
+    def checkpoint(name: str, age_s: float) -> Path:
+        folder = path / layout.MODELS_FOLDER / name
+        (folder / "events").mkdir(parents=True)
+        for file in (folder / "weights.safetensors", folder / "events" / "curve", folder / "events", folder):
+            if not file.exists():
+                file.write_bytes(b"12345")
+            when = datetime.now(UTC).timestamp() - age_s
+            os.utime(file, (when, when))
+        return folder
+
+    old_s = 2 * CHECKPOINT_AGE_S
+    named, gone, young = checkpoint("named", old_s), checkpoint("gone", old_s), checkpoint("young", 60.0)
+    of_old_commit = checkpoint("replaced", old_s)
+    with open_writer(path) as writer:
+        for number, run in enumerate(("replaced", "named")):
+            added = rows("runs", [number]).set_column(
+                TABLES["runs"].schema.get_field_index("checkpoint"),
+                "checkpoint",
+                pa.array([f"{layout.MODELS_FOLDER}/{run}"]),
+            )
+            deleted = {"runs": "checkpoint is not null"}
+            writer.commit(Changes(append={"runs": added}, delete=deleted), token=run, message="")
+        freed = gc(writer, keep_last=2)
+        assert named.is_dir() and young.is_dir() and not gone.exists()
+        assert of_old_commit.is_dir(), "a kept commit names it"
+        assert freed.n_bytes >= 10 and freed.n_files >= 2
+        gc(writer, keep_last=1)
+        assert named.is_dir() and young.is_dir() and not of_old_commit.exists()
