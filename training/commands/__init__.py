@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.training.commands import clips, compare_runs, evaluate, predict, split, train
+from motifdb.training.commands import clips, compare_runs, evaluate, experiment, predict, split, train
 
 PANEL = "Learn"
 
@@ -20,3 +20,4 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate", rich_help_panel=PANEL)(evaluate.evaluate)
     app.command("compare-runs", rich_help_panel=PANEL)(compare_runs.compare_runs)
     app.command("predict", rich_help_panel=PANEL)(predict.predict)
+    app.command("experiment", rich_help_panel=PANEL)(experiment.experiment)

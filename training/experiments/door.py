@@ -1,0 +1,318 @@
+"""What `motifdb experiment NAME` can run, and what each answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motifdb.errors import NotFoundError, UsageError, nearest
+from motifdb.training.experiments import protocols as pr
+from motifdb.training.experiments.cells import CellReport, Say
+from motifdb.training.experiments.published import TABLES
+
+if TYPE_CHECKING:
+    from motifdb.training.experiments.grid import GridReport
+    from motifdb.training.experiments.ladder import LadderReport
+    from motifdb.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line said; each experiment takes what is its own."""
+
+    clips: tuple[str, ...] = ()
+    label: str | None = None
+    island: str | None = None
+    source: str | None = None
+    recipes: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    scale: str = "paper"
+    subset: int | None = None
+    epochs: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    only_folds: tuple[int, ...] | None = None
+    rungs: tuple[str, ...] = ()
+    set: tuple[str, ...] = ()
+    device: str = "auto"
+    engine: str = "inline"
+    workers: int | None = None
+    ray_address: str | None = None
+    is_long_fine: bool = False
+    is_by_fold: bool = False
+
+    def found_recipes(self) -> tuple[Recipe, ...]:
+        """The recipes that were named, with what --epochs and --set change.
+
+        Raises
+        ------
+        NotFoundError, UsageError
+        """
+        from motifdb.training.recipes import find_recipe
+        from motifdb.training.train_job import require_model
+
+        found = []
+        for name in self.recipes:
+            changes = self.changes()
+            if self.epochs is not None:
+                changes["max_epochs"] = self.epochs
+            recipe = find_recipe(name).assign(changes)
+            require_model(recipe)
+            found.append(recipe)
+        return tuple(found)
+
+    def changes(self) -> dict[str, Any]:
+        """--set, read."""
+        from motifdb.pipelines.settings import assignment
+
+        return dict(assignment(text) for text in self.set)
+
+    def rung_names(self, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Rungs by a name or a part of it.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        known = (*pr.RUNGS, pr.NAMES)
+        found = []
+        for text in self.rungs:
+            own = [r for r in known if r == text] or [r for r in known if text.lower() in r]
+            if len(own) != 1:
+                raise NotFoundError(f"there is no rung {text!r}; {nearest(text, known)}")
+            found += own
+        return tuple(r for r in known if r in found) if found else default
+
+
+@dataclass
+class Answer:
+    """A table for people, its long form for programs, what must be known to read it, and how to draw it."""
+
+    rows: Sequence[dict[str, Any]]
+    long: Sequence[dict[str, Any]]
+    notes: Sequence[str]
+    n_failed: int = 0
+    picture: Callable[[Path], None] | None = field(default=None, repr=False)
+
+    def draw(self, path: Path) -> None:
+        """Write a picture.
+
+        Raises
+        ------
+        UsageError
+            for an experiment that has none.
+        """
+        if self.picture is None:
+            raise UsageError("this experiment has no picture; name a csv, json or Markdown file with -o")
+        self.picture(path)
+
+
+def run_experiment(name: str, path: Path, asked: Asked, say: Say) -> Answer:
+    """Run an experiment on a database.
+
+    Raises
+    ------
+    NotFoundError
+        for a name that is none.
+    """
+    if name in TABLES:
+        return _grid(name, path, asked, say)
+    if name not in _OTHERS:
+        raise NotFoundError(f"there is no experiment {name!r}; {nearest(name, [*TABLES, *_OTHERS])}")
+    return _OTHERS[name](path, asked, say)
+
+
+def _progress() -> Any:
+    from motifdb.pipelines.progress import Lines
+
+    return Lines()
+
+
+def _done(report: CellReport) -> list[str]:
+    said = []
+    if report.n_run:
+        said.append(
+            f"{report.n_run} cells run ({report.cpu_s:.0f} s of processor time), {report.n_done_before} were done before"
+        )
+    return [*said, *(f"failed: {line}" for line in report.failed)]
+
+
+# -- the ladder ----------------------------------------------------------------------------------------------
+
+
+def _ladder(path: Path, asked: Asked, say: Say) -> Answer:
+    from motifdb.training.experiments.ladder import (
+        LadderOptions,
+        fold_rows,
+        ladder_rows,
+        run_ladder,
+        verdicts,
+    )
+
+    options = LadderOptions(
+        clips=_one(asked.clips),
+        label=asked.label or "singer",
+        island=asked.island,
+        source=asked.source,
+        rungs=asked.rung_names(pr.RUNGS),
+        recipes=asked.found_recipes(),
+        seeds=asked.seeds,
+        only_folds=asked.only_folds,
+        subset=asked.subset,
+        device=asked.device,
+        engine=asked.engine,
+        workers=asked.workers,
+        ray_address=asked.ray_address,
+    )
+    report = run_ladder(options, path, _progress(), say)
+    rows = fold_rows(report) if asked.is_by_fold else ladder_rows(report)
+    if asked.is_by_fold:
+        rows = [{k: _rounded(v) for k, v in row.items() if k in _FOLD_COLUMNS} for row in rows]
+    notes = [*verdicts(report), _HOW_TO_READ, *report.notes, *_done(report.cells)]
+    return Answer(
+        rows, fold_rows(report), notes, len(report.cells.failed), lambda target: _draw_ladder(report, target)
+    )
+
+
+_FOLD_COLUMNS = (
+    "rung",
+    "model",
+    "fold",
+    "seed",
+    "n_train",
+    "n_test",
+    "accuracy",
+    "balanced_accuracy",
+    "auc",
+    "f1",
+)
+
+_HOW_TO_READ = (
+    "Mean ± deviation over folds; copy, half, island: % of test clips with an identical copy in train, with at least half of their"
+    " sound in one train clip, with their island in train."
+)
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def _one(clips: tuple[str, ...]) -> str | None:
+    if len(clips) > 1:
+        raise UsageError(f"this experiment takes one set of clips, got {', '.join(clips)}")
+    return clips[0] if clips else None
+
+
+def _draw_ladder(report: LadderReport, target: Path) -> None:
+    from motifdb.run_plots import Series, plot_ladder
+    from motifdb.training.experiments.ladder import LEAKS
+    from motifdb.training.experiments.measured import leak_share, spread
+
+    names = [rung.name for rung in report.rungs]
+    series = []
+    for model in report.models:
+        found = [spread(report.of(n, model), "accuracy") for n in names]
+        low = [None if s.mean is None or s.deviation is None else s.mean - s.deviation for s in found]
+        high = [None if s.mean is None or s.deviation is None else s.mean + s.deviation for s in found]
+        series.append(Series.of(model, [s.mean for s in found], low, high))
+    leaks = []
+    for kind in LEAKS:
+        shares = []
+        for n in names:
+            own = [s for m in report.of(n, "logistic") if (s := leak_share(m.leak, kind)) is not None]
+            shares.append(sum(own) / len(own) if own else None)
+        if any(s is not None for s in shares):
+            leaks.append(Series.of(kind, shares))
+    is_sid = report.label == "singer"
+    plot_ladder(
+        names, series[:7], target, leaks=leaks, published=0.9629 if is_sid else None, title="the leak ladder"
+    )
+
+
+# -- the papers' tables --------------------------------------------------------------------------------------
+
+
+def _grid(name: str, path: Path, asked: Asked, say: Say) -> Answer:
+    from motifdb.training.experiments.grid import COLUMNS, GridOptions, run_grid
+    from motifdb.training.experiments.tables import grid_long, grid_rows
+
+    options = GridOptions(
+        table=name,
+        clips=asked.clips,
+        label=asked.label,
+        island=asked.island,
+        source=asked.source,
+        cells=asked.cells,
+        columns=asked.rung_names(COLUMNS),
+        scale=asked.scale,
+        subset=asked.subset,
+        epochs=asked.epochs,
+        seeds=asked.seeds,
+        only_folds=asked.only_folds,
+        set=tuple(asked.changes().items()),
+        device=asked.device,
+        engine=asked.engine,
+        workers=asked.workers,
+        ray_address=asked.ray_address,
+        is_long_fine=asked.is_long_fine,
+    )
+    report = run_grid(options, path, _progress(), say)
+    return Answer(
+        grid_rows(report),
+        grid_long(report),
+        _grid_notes(report),
+        len(report.cells.failed),
+        lambda target: _draw_grid(report, target),
+    )
+
+
+def _grid_notes(report: GridReport) -> list[str]:
+    notes = [
+        f"published: {report.table.source}. Ours: accuracy/AUC, mean over folds and seeds; a column marked leaky tests on sound"
+        " that was trained on, as the papers did."
+    ]
+    if report.scale != "paper":
+        stand_ins = ", ".join(f"{b} for {a}" for a, b in report.models.items() if a != b)
+        notes.append(f"networks are smaller than printed (scale {report.scale}): {stand_ins}")
+    reasons: dict[str, int] = {}
+    for why in report.not_run.values():
+        reasons[why] = reasons.get(why, 0) + 1
+    notes += [f"not run: {n} cells: {why}" for why, n in reasons.items()]
+    return [*notes, *report.notes, *report.table.notes, *_done(report.cells)]
+
+
+def _draw_grid(report: GridReport, target: Path) -> None:
+    from motifdb.run_plots import Series, plot_table
+    from motifdb.training.experiments.measured import spread
+
+    cells = [c for c in report.table.cells if c.clips == "motif"] + [
+        c
+        for c in report.table.cells
+        if c.clips != "motif" and any((c.name, k) in report.measured for k in report.columns)
+    ]
+    series = [Series.of(f"published ({report.table.source})", [c.figure("accuracy") for c in cells])]
+    for column in report.columns:
+        found = [spread(report.measured.get((c.name, column), []), "accuracy") for c in cells]
+        low = [None if s.mean is None or s.deviation is None else s.mean - s.deviation for s in found]
+        high = [None if s.mean is None or s.deviation is None else s.mean + s.deviation for s in found]
+        series.append(Series.of(f"ours, {column}", [s.mean for s in found], low, high))
+    shown = [s for s in series if not all(v != v for v in s.value.tolist())]
+    plot_table([c.name for c in cells], shown, target, title=report.table.source)
+
+
+# -- makam -----------------------------------------------------------------------------------------------------
+
+
+def _makam(path: Path, asked: Asked, say: Say) -> Answer:
+    from motifdb.catalog.snapshot import open_snapshot
+    from motifdb.training.experiments.makam import MakamOptions, makam_long, makam_rows, run_makam
+
+    options = MakamOptions(label=asked.label or "style", epochs=asked.epochs or 0)
+    report = run_makam(open_snapshot(path), options, _progress())
+    return Answer(makam_rows(report), makam_long(report), report.notes)
+
+
+Runner = Callable[[Path, Asked, Say], Answer]
+
+_OTHERS: dict[str, Runner] = {"leak-ladder": _ladder, "makam": _makam}
