@@ -171,7 +171,7 @@ class _Job:
             self.committer,
             channel=options.config.pitch.channel,
             audio=options.keep_audio or options.as_clips,
-            fingerprints=True,
+            fingerprints=options.keep_audio or options.as_clips,
         )
         self.times_real_time = tracker_class(options.config.pitch.tracker).times_real_time
         self.reader = Reader(

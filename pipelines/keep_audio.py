@@ -55,20 +55,28 @@ class Keeping:
         self.audio = audio
         self.fingerprints = fingerprints
         self._analysis: an.Analysis | None = None
+        self._analysis_id = ""
 
     @property
     def analysis(self) -> an.Analysis:
         """The fingerprint analysis; its kernel is loaded when it is first asked for."""
         if self._analysis is None:
             self._analysis = an.fingerprint_analysis(self.channel)
+            self._analysis_id = self._analysis.id  # a hash, and asked for once a recording
         return self._analysis
+
+    @property
+    def analysis_id(self) -> str:
+        """Id of `analysis`."""
+        return self._analysis_id or self.analysis.id
 
     def of(self, recording_id: str) -> Keeps:
         """What is wanted of a recording and not there yet."""
         audio = self.audio and recording_id not in self._committer.kept_audio
-        if not self.fingerprints or self._known.is_covered(self.analysis.id, recording_id):
+        analysis_id = self.analysis_id if self.fingerprints else ""
+        if not analysis_id or self._known.is_covered(analysis_id, recording_id):
             return Keeps(audio)
-        return Keeps(audio, self.analysis.id)
+        return Keeps(audio, analysis_id)
 
     def lacking(self, recording_ids: Collection[str]) -> list[str]:
         """Those recordings of which something is wanted, in order; f0 tracks have no sound."""
@@ -160,8 +168,9 @@ class FillIn:
 
     def _finish(self, recording_id: str, keeper: Keeper | None) -> None:
         if keeper is not None:
-            rows = {table: [part] for table, part in keeper.finish().items() if part.num_rows}
-            self.take(UnitResult(rows, {recording_id: None}))
+            result = UnitResult(outcomes={recording_id: None})
+            keeper.finish(result.kept)
+            self.take(result.closed())
             if self._committer.is_due():
                 self._committer.flush(MESSAGE)
 

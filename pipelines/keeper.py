@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -68,8 +68,42 @@ def to_samples(pcm: bytes | memoryview | NDArray[np.int16]) -> NDArray[np.float3
     return values.astype(np.float32) * np.float32(1 / FULL_SCALE)
 
 
+Anchors = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""Positions in samples from the start of the recording, and codes; see `motifdb.kernels.fingerprint.anchors`."""
+
+
+@dataclass
+class KeptRows:
+    """Rows made of the sound of some recordings, held until they become tables all at once.
+
+    Attributes
+    ----------
+    audio, fingerprints : rows by column
+    spilled : rows of `audio` of long recordings, in files that are mapped
+    coverage : of the fingerprint analysis
+    """
+
+    audio: list[tuple[str, int, int, int, bytes]] = field(default_factory=list)
+    fingerprints: list[tuple[str, str, int, NDArray[np.float64], NDArray[np.int64]]] = field(
+        default_factory=list
+    )
+    spilled: list[pa.Table] = field(default_factory=list)
+    coverage: list[dict[str, object]] = field(default_factory=list)
+
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+        """(name, rows) of each table that has some."""
+        for table in self.spilled:
+            yield "audio", table
+        if self.audio:
+            yield "audio", pa.Table.from_batches([audio_batch(self.audio)])
+        if self.fingerprints:
+            yield "fingerprints", _fingerprint_table(self.fingerprints)
+        if self.coverage:
+            yield "coverage", COVERAGE.table(self.coverage)
+
+
 class Keeper:
-    """Takes a recording's blocks as they go by, and has its rows at the end.
+    """Takes a recording's blocks as they go by, and gives its rows at the end.
 
     Parameters
     ----------
@@ -83,8 +117,9 @@ class Keeper:
         self._held: list[NDArray[np.int16]] = []
         self._n_held = 0
         self._n_blocks = 0
-        self._audio = _Rows(AUDIO.schema)
-        self._anchors: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
+        self._rows: list[tuple[str, int, int, int, bytes]] = []
+        self._spill: _Spill | None = None
+        self._anchors: list[Anchors] = []
         self._fingerprinter: Fingerprinter | None = None
         if keeps.fingerprint_id is not None:
             from motifdb.kernels.fingerprint import Fingerprinter
@@ -93,7 +128,9 @@ class Keeper:
 
     def push(self, block: NDArray[np.float32]) -> None:
         """The next samples, mono, full scale 1."""
-        self._add(self._resampler.push(block))
+        samples = self._resampler.push(block)
+        if samples.size:
+            self._take(to_pcm(samples))
 
     def push_pcm(self, pcm: bytes | memoryview) -> None:
         """The next kept samples, which need no resampling; the recording's `from_hz` is 16 kHz."""
@@ -104,10 +141,6 @@ class Keeper:
         for block in blocks:
             self.push(block)
             yield block
-
-    def _add(self, samples: NDArray[np.float32]) -> None:
-        if samples.size:
-            self._take(to_pcm(samples))
 
     def _take(self, pcm: NDArray[np.int16]) -> None:
         self._held.append(pcm)
@@ -123,95 +156,85 @@ class Keeper:
     def _block(self, pcm: NDArray[np.int16]) -> None:
         if self._keeps.audio:
             start = self._n_blocks * BLOCK_SAMPLES
-            self._audio.add([self._recording_id, self._n_blocks, start, SAMPLE_RATE_HZ, pcm.tobytes()])
+            self._rows.append((self._recording_id, self._n_blocks, start, SAMPLE_RATE_HZ, pcm.tobytes()))
+            if len(self._rows) >= HELD_BLOCKS:
+                self._spill = self._spill or _Spill()
+                self._spill.write(audio_batch(self._rows))
+                self._rows = []
         if self._fingerprinter is not None:
             self._anchors.append(self._fingerprinter.push(to_samples(pcm)))
         self._n_blocks += 1
 
-    def finish(self) -> dict[str, pa.Table]:
-        """After the last block: rows of `audio`, `fingerprints` and `coverage`, as far as they were asked for.
+    def finish(self, into: KeptRows) -> None:
+        """After the last block: add rows of `audio`, `fingerprints` and `coverage`, as far as they were asked for.
 
         A recording without a sample has one empty row in `audio`, so that it is known to be kept; one without
         anchors has no row in `fingerprints`, and its coverage is ``empty``.
         """
-        self._add(self._resampler.finish())
-        rest = np.concatenate(self._held) if self._held else np.zeros(0, "<i2")
-        if rest.size or not self._n_blocks:
-            self._block(rest)
-        rows: dict[str, pa.Table] = {}
-        if self._keeps.audio:
-            rows["audio"] = self._audio.table()
+        samples = self._resampler.finish()
+        if samples.size:
+            self._take(to_pcm(samples))
+        if self._n_held or not self._n_blocks:
+            self._block(np.concatenate([np.zeros(0, "<i2"), *self._held]))
+        if self._spill is not None:
+            if self._rows:
+                self._spill.write(audio_batch(self._rows))
+            into.spilled.append(self._spill.table())
+        else:
+            into.audio += self._rows
         if self._fingerprinter is not None:
-            self._anchors.append(self._fingerprinter.finish())
-            fingerprint_id = self._keeps.fingerprint_id
-            assert fingerprint_id is not None
-            rows["fingerprints"] = fingerprint_rows(self._recording_id, fingerprint_id, self._anchors)
-            done = coverage_row(fingerprint_id, self._recording_id, rows["fingerprints"].num_rows)
-            rows["coverage"] = COVERAGE.table([done])
-        return rows
+            self._finish_fingerprint(into, self._fingerprinter.finish())
+
+    def _finish_fingerprint(self, into: KeptRows, last: Anchors) -> None:
+        analysis_id, blocks = self._keeps.fingerprint_id, self._anchors
+        assert analysis_id is not None
+        if last[0].size:
+            blocks[-1] = np.concatenate([blocks[-1][0], last[0]]), np.concatenate([blocks[-1][1], last[1]])
+        if not any(position.size for position, _ in blocks):
+            blocks = []
+        into.fingerprints += [(self._recording_id, analysis_id, i, *found) for i, found in enumerate(blocks)]
+        into.coverage.append(coverage_row(analysis_id, self._recording_id, len(blocks)))
 
 
-def fingerprint_rows(
-    recording_id: str,
-    analysis_id: str,
-    anchors: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
+def audio_batch(rows: list[tuple[str, int, int, int, bytes]]) -> pa.RecordBatch:
+    """Rows of `audio`."""
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(values, kept.type) for values, kept in zip(columns, AUDIO.schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=AUDIO.schema)
+
+
+def _fingerprint_table(
+    rows: list[tuple[str, str, int, NDArray[np.float64], NDArray[np.int64]]],
 ) -> pa.Table:
-    """Anchors as rows of `fingerprints`, one for each part that was pushed; none where there is no anchor.
-
-    Parameters
-    ----------
-    anchors : (position_samples, code) by block, and last what `Fingerprinter.finish` gave
-    """
-    if not any(len(position) for position, _ in anchors):
-        return FINGERPRINTS.empty()
-    *blocks, last = anchors
-    if len(last[0]):
-        blocks[-1] = tuple(np.concatenate(pair) for pair in zip(blocks[-1], last, strict=True))  # type: ignore[assignment]
-    n = len(blocks)
-    offsets = np.concatenate([[0], np.cumsum([len(position) for position, _ in blocks])]).astype(np.int32)
+    recordings, analyses, blocks, positions, codes = zip(*rows, strict=True)
+    offsets = pa.array(np.cumsum([0, *(position.size for position in positions)], dtype=np.int32))
     return pa.table(
         [
-            pa.array([recording_id] * n, pa.string()),
-            pa.array([analysis_id] * n, pa.string()),
-            pa.array(np.arange(n, dtype=np.int32)),
-            *(
-                pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(parts)))
-                for parts in zip(*blocks, strict=True)
-            ),
+            pa.array(recordings, pa.string()),
+            pa.array(analyses, pa.string()),
+            pa.array(blocks, pa.int32()),
+            pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(positions))),
+            pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(codes))),
         ],
         schema=FINGERPRINTS.schema,
     )
 
 
-class _Rows:
-    """Rows one by one; many of them go to a temporary file, so that memory does not grow with a recording."""
+class _Spill:
+    """Rows in a temporary file, so that memory does not grow with a recording."""
 
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._held: list[pa.RecordBatch] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._writer: Any = None
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="motifdb-audio-")
+        self._file = Path(self._folder.name) / "rows.arrow"
+        self._writer = pa.ipc.new_file(self._file, AUDIO.schema)
 
-    def add(self, row: list[object]) -> None:
-        arrays = [pa.array([value], field.type) for value, field in zip(row, self._schema, strict=True)]
-        self._held.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        if len(self._held) >= HELD_BLOCKS:
-            self._spill()
-
-    def _spill(self) -> None:
-        if self._writer is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="motifdb-audio-")
-            self._writer = pa.ipc.new_file(Path(self._folder.name) / "rows.arrow", self._schema)
-        for batch in self._held:
-            self._writer.write_batch(batch)
-        self._held = []
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch)
 
     def table(self) -> pa.Table:
-        if self._folder is None:
-            return pa.Table.from_batches(self._held, self._schema)
-        self._spill()
+        """All rows, mapped; the file is gone, and its room with the last row."""
         self._writer.close()
-        with pa.memory_map(f"{self._folder.name}/rows.arrow") as mapped:
+        with pa.memory_map(str(self._file)) as mapped:
             table = pa.ipc.open_file(mapped).read_all()
-        self._folder.cleanup()  # the mapping keeps what it needs until the last row is let go
+        self._folder.cleanup()
         return table

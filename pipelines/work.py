@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from motifdb.config import Config
 from motifdb.errors import InputError, MotifdbError
-from motifdb.pipelines.keeper import NOTHING, SAMPLE_RATE_HZ, Keeper, Keeps
+from motifdb.pipelines.keeper import NOTHING, SAMPLE_RATE_HZ, Keeper, Keeps, KeptRows
 from motifdb.pipelines.motif_rows import NO_LIMITS, Limits
 from motifdb.pipelines.records import AudioFacts, PitchTrack
 from motifdb.pipelines.stages import coverage_row, mine_recordings, mine_together, pitch_rows, quantise
@@ -94,15 +94,32 @@ class UnitResult:
     rows: dict[str, list[pa.Table]] = field(default_factory=dict)
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     duration_s: float = 0.0
+    recordings: list[dict[str, object]] = field(default_factory=list)
+    kept: KeptRows = field(default_factory=KeptRows)
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Add rows to a table."""
         if rows.num_rows:
             self.rows.setdefault(table, []).append(rows)
 
+    def closed(self) -> UnitResult:
+        """With `recordings` and `kept` among the rows, and one piece for each table: pieces of one row are what costs."""
+        if self.recordings:
+            self.add("recordings", RECORDINGS.table(self.recordings))
+        for table, rows in self.kept.tables():
+            self.add(table, rows)
+        self.recordings, self.kept = [], KeptRows()
+        for table, parts in self.rows.items():
+            whole = pa.concat_tables(parts)
+            self.rows[table] = [whole.combine_chunks() if whole.nbytes < _COMBINED_BYTES else whole]
+        return self
+
 
 STAGES = ("files", "pitch", "contours", "motifs")
 """How far `--until` goes, in order."""
+
+
+_COMBINED_BYTES = 32 << 20
 
 
 def run_unit(unit: Unit) -> UnitResult:
@@ -135,41 +152,35 @@ def run_unit(unit: Unit) -> UnitResult:
         for item, contours in quantised:
             if item.chain.mining_id is not None and result.outcomes[item.recording_id] is None:
                 _guard(result, item, "motifs", lambda i=item, c=contours: _mine(i, c, unit, result))
-    return result
+    return result.closed()
 
 
 def _from_content(item: Item, unit: Unit, result: UnitResult) -> pa.Table | None:
     """Decode (and track, unless work stops at files) one recording; its rows go to `result`."""
     assert item.sniffed is not None and item.content is not None
     wants_pitch = unit.until != "files"
-    local = UnitResult()
+    keeper: Keeper | None = None
     if item.sniffed.kind == "audio":
-        track, facts, kept = _decode(item, wants_pitch)
-        for table, part in kept.items():
-            local.add(table, part)
-        local.add("recordings", RECORDINGS.table([_audio_row(item.recording_id, facts)]))
-        result.duration_s += facts.duration_s
+        track, facts, keeper = _decode(item, wants_pitch)
+        duration_s, row = facts.duration_s, _audio_row(item.recording_id, facts)
     else:
         from motifdb.pipelines.inputs.f0 import read_f0
 
         assert isinstance(item.content, bytes)
         track = read_f0(item.content, item.sniffed, item.hop, item.name)
         duration_s = len(track.f0_hz) * track.hop_s
-        local.add(
-            "recordings", RECORDINGS.table([_f0_row(item.recording_id, item.sniffed.container, duration_s)])
-        )
-        result.duration_s += duration_s
-    pitch = None
+        row = _f0_row(item.recording_id, item.sniffed.container, duration_s)
+    pitch, done = None, None
     if wants_pitch and track is not None:
         pitch = pitch_rows(item.recording_id, item.chain.pitch_id, track)
-        local.add("pitch", pitch)
-        local.add(
-            "coverage",
-            pitch_coverage(item.chain.pitch_id, item.recording_id, track, pitch.num_rows),
-        )
-    for table, parts in local.rows.items():
-        for part in parts:
-            result.add(table, part)
+        done = pitch_coverage(item.chain.pitch_id, item.recording_id, track, pitch.num_rows)
+    if keeper is not None:
+        keeper.finish(result.kept)
+    result.recordings.append(row)  # from here on nothing fails: a recording's rows come whole or not at all
+    result.duration_s += duration_s
+    if pitch is not None and done is not None:
+        result.add("pitch", pitch)
+        result.add("coverage", done)
     return pitch
 
 
@@ -180,7 +191,7 @@ def pitch_coverage(analysis_id: str, recording_id: str, track: PitchTrack, n_row
     return COVERAGE.table([row])
 
 
-def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts, dict[str, pa.Table]]:
+def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFacts, Keeper | None]:
     """Decode one audio file in the decoder's process, once: the tracker and the keeper hear the blocks as they come."""
     from motifdb.pipelines.inputs.decode import shared_decoder
     from motifdb.pipelines.inputs.resample import resampled
@@ -204,7 +215,7 @@ def _decode(item: Item, wants_pitch: bool) -> tuple[PitchTrack | None, AudioFact
         (track,) = tracker.track([blocks])
     for _ in blocks:  # what the tracker left, or all of it without one: the facts are of the whole
         pass
-    return track, stream.facts, keeper.finish() if keeper is not None else {}
+    return track, stream.facts, keeper
 
 
 def _quantise(item: Item, pitch: pa.Table, unit: Unit, result: UnitResult) -> pa.Table:
