@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
+from motifdb.kernels.gather import gather
 from motifdb.training.packed import FULL_SCALE, Packed
 
 POOL_BATCHES = 50
@@ -122,6 +123,7 @@ class Batches:
         self.batch_size, self.seed, self.shuffle, self.bucketed = batch_size, seed, shuffle, bucketed
         self.rank, self.world, self.pool_batches = rank, world, pool_batches
         most = None if max_s is None else max(1, round(max_s * packed.sample_rate_hz))
+        self._pcm = np.asarray(packed.pcm)  # of a memory map, the plain array: kernels take no other
         self._length = packed.length if most is None else np.minimum(packed.length, most)
         self._n_steps = -(-len(self.rows) // (batch_size * world))
 
@@ -159,9 +161,8 @@ class Batches:
     def gather(self, rows: NDArray[np.int64], epoch: int = 0, place: int = 0) -> Batch:
         """A batch of these rows, from its place in an epoch."""
         lengths = self._length[rows]
-        samples = np.zeros((len(rows), int(lengths.max())), np.float32)
-        for i, (first, n) in enumerate(zip(self.packed.start[rows].tolist(), lengths.tolist(), strict=True)):
-            np.multiply(self.packed.pcm[first : first + n], np.float32(1 / FULL_SCALE), out=samples[i, :n])
+        samples = np.empty((len(rows), int(lengths.max())), np.float32)
+        gather(self._pcm, self.packed.start[rows], lengths, np.float32(1 / FULL_SCALE), samples)
         return Batch(
             torch.from_numpy(samples),
             torch.from_numpy(lengths.astype(np.int64)),
