@@ -79,7 +79,7 @@ def windows(window_s: float, hop_s: float, duration_s: float) -> Spans:
     (array([0. , 0.5, 1. ]), array([1. , 1.5, 2. ]))
     """
     n = int(np.floor((duration_s - window_s) / hop_s + SLACK_S)) + 1
-    start_s = np.arange(max(n, 0)) * hop_s
+    start_s = np.arange(max(n, 0)).astype(np.float64) * hop_s
     return start_s, np.minimum(start_s + window_s, duration_s)
 
 

@@ -1,7 +1,6 @@
 """Sides for groups of clips, as alike in their classes as whole groups allow; pure, and a function of the seed.
 
-Groups are placed one after the other, large ones first (by powers of two, shuffled within each), each where it
-brings the parts' class counts nearest to their shares: the least sum over parts f and classes c of
+Groups are placed one after the other, large ones first (those within a factor of 1.4 shuffled), each where it brings the parts' class counts nearest to their shares: the least sum over parts f and classes c of
 (n_fc / N_c)^2 / share_f. With equal shares this is the aim of stratified grouped k-fold; groups of one clip make it
 plain stratified sampling.
 """
@@ -48,7 +47,7 @@ def place(
     cell_class, cell_count = (cells % n_classes).tolist(), counts.tolist()
     size = np.bincount(group, minlength=n_groups)
     order = rng.permutation(n_groups)
-    order = order[np.argsort(-np.floor(np.log2(size[order])), kind="stable")]
+    order = order[np.argsort(-np.floor(2 * np.log2(size[order])), kind="stable")]
     inverse = [1.0 / s for s in shares]
     turn = rng.permutation(n_parts).tolist()  # who is first where parts are equally good
     placed = [[0] * n_classes for _ in range(n_parts)]
@@ -74,7 +73,13 @@ def place(
 
 
 def give_every_class(
-    part_of: NDArray[np.int64], group: NDArray[np.int64], label: NDArray[np.int64], lacking: int, giving: int
+    part_of: NDArray[np.int64],
+    group: NDArray[np.int64],
+    label: NDArray[np.int64],
+    lacking: int,
+    giving: int,
+    *,
+    keeps_some: bool = True,
 ) -> NDArray[np.int64]:
     """Move a smallest group of each class that a part lacks into it, where the other part keeps some of its classes.
 
@@ -86,6 +91,7 @@ def give_every_class(
     part_of : int64[G], as `place` gives it
     group, label : int64[n], as there
     lacking, giving : the part to complete, and the part that has too many
+    keeps_some : whether the giving part must keep some of each class that it gives of
 
     Returns
     -------
@@ -103,7 +109,8 @@ def give_every_class(
         for g in sorted(holders.tolist(), key=lambda g: (size[g], g)):
             stays = part_of == giving
             stays[g] = False
-            if part_of[g] == giving and (table[stays][:, table[g] > 0].sum(0) > 0).all():
+            is_left = (table[stays][:, table[g] > 0].sum(0) > 0).all()
+            if part_of[g] == giving and (is_left or not keeps_some):
                 part_of[g] = lacking
                 break
     return part_of

@@ -174,7 +174,10 @@ def _with_sides(snapshot: Snapshot, config: SplitConfig) -> tuple[SplitConfig, l
             )
     (row,) = snapshot.table("analyses", ["parameters"], f"analysis_id = {quoted(split_id)}").to_pylist()
     same = SplitConfig.from_parameters(json.loads(row["parameters"]))
-    return replace(config, like=split_id, by=config.by or same.by), [folds[f] for f in sorted(folds)]
+    config = replace(
+        config, like=split_id, by=config.by or same.by, merge_shared=config.merge_shared or same.merge_shared
+    )
+    return config, [folds[f] for f in sorted(folds)]
 
 
 def _rows(split_id: str, clip_id: list[str], split: Split) -> pa.Table:

@@ -275,7 +275,9 @@ def _one_per_content(keys: Keys, rows: NDArray[np.int64], notes: list[str]) -> N
     n_contradicting = len(first) - len(kept)
     notes.append(f"{len(rows):,} clips are {len(first):,} distinct contents, one clip of each is taken")
     if n_contradicting:
-        notes.append(f"{n_contradicting:,} contents are under several classes: left out")
+        notes.append(
+            f"{n_contradicting:,} content{'s are' if n_contradicting > 1 else ' is'} under several classes: left out"
+        )
     return np.array(sorted(kept), np.int64)
 
 
@@ -439,7 +441,7 @@ def _with_valid(
     if config.stratified:
         side = give_every_class(side, own, balance, lacking=0, giving=1)
     # what is validated must have been learnt: a class that would leave train stays
-    side = give_every_class(side, own, label[rest], lacking=1, giving=0)
+    side = give_every_class(side, own, label[rest], lacking=1, giving=0, keeps_some=False)
     part[rest[side[own] == 0]] = VALID
     return part
 
