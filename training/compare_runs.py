@@ -215,15 +215,7 @@ def _by_fold(snapshot: Snapshot, runs: Sequence[dict[str, Any]]) -> dict[int, li
 
 def _tested(predictions: Predictions) -> Predictions:
     """Of predictions the part test."""
-    at = predictions.rows("test")
-    return Predictions(
-        tuple(predictions.clip_id[i] for i in at),
-        tuple(predictions.part[i] for i in at),
-        tuple(predictions.group[i] for i in at),
-        predictions.label[at],
-        predictions.probabilities[at],
-        predictions.classes,
-    )
+    return predictions.take(predictions.rows("test"))
 
 
 def _paired(

@@ -91,6 +91,13 @@ class Predictions:
         """The class with the highest probability, the first of equals."""
         return predicted_classes(self.probabilities)
 
+    def take(self, at: NDArray[np.int64]) -> Predictions:
+        """Some entries only."""
+        clip_id, part, group = (
+            tuple(of[i] for i in at.tolist()) for of in (self.clip_id, self.part, self.group)
+        )
+        return Predictions(clip_id, part, group, self.label[at], self.probabilities[at], self.classes)
+
     def rows(self, part: str) -> NDArray[np.int64]:
         """Which entries are of a part."""
         return np.flatnonzero(np.array([p == part for p in self.part], dtype=bool)).astype(np.int64)
