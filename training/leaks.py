@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from motifdb.pipelines.committer import quoted
 from motifdb.training.clip_facts import ClipFacts, facts_of
 from motifdb.training.examples import Examples, load_examples, split_folds, split_row
-from motifdb.training.folds import numbered
+from motifdb.training.folds import numbered, united
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -96,18 +96,17 @@ class LeakGraph:
     @classmethod
     def of(cls, snapshot: Snapshot, facts: ClipFacts) -> LeakGraph:
         """Read what the newest audit, where there is one, says of the clips' recordings."""
-        audio = [facts.audio_of.get(r, r) for r in facts.recording_id]
-        axis, names = numbered(audio)
-        index = dict(zip(names, range(len(names)), strict=True))
-        axis_of = {r: index[a] for r, a in facts.audio_of.items() if a in index}
-        empty = np.empty(0)
-        none = Links(np.empty(0, np.int64), np.empty(0, np.int64), empty, empty, empty)
-        if facts.audit_id is None:
-            return cls(facts, axis, none)
-        columns = ["recording_a", "recording_b", "start_a_s", "start_b_s", "shared_s"]
-        rows = snapshot.table("audio_links", columns, f"analysis_id = {quoted(facts.audit_id)}")
-        a = np.array([axis_of.get(r, -1) for r in rows.column(0).to_pylist()], np.int64)
-        b = np.array([axis_of.get(r, -1) for r in rows.column(1).to_pylist()], np.int64)
+        columns = ["recording_a", "recording_b", "start_a_s", "start_b_s", "shared_s", "kind"]
+        where = f"analysis_id = {quoted(facts.audit_id or '')}"
+        rows = snapshot.table("audio_links", columns, where)
+        one, other = rows.column(0).to_pylist(), rows.column(1).to_pylist()
+        equal = [k == "same-audio" for k in rows.column(5).to_pylist()]
+        axis_of = _axes(
+            facts, [pair for pair, e in zip(zip(one, other, strict=True), equal, strict=True) if e]
+        )
+        axis = np.array([axis_of[r] for r in facts.recording_id], np.int64)
+        a = np.array([axis_of.get(r, -1) for r in one], np.int64)
+        b = np.array([axis_of.get(r, -1) for r in other], np.int64)
         start_a, start_b, shared = (rows.column(i).to_numpy() for i in (2, 3, 4))
         keep = (a >= 0) & (b >= 0) & (a != b)
         a, b, start_a, start_b, shared = a[keep], b[keep], start_a[keep], start_b[keep], shared[keep]
@@ -197,6 +196,20 @@ class LeakGraph:
         target, start_s, end_s, origin = target[order], start_s[order], end_s[order], origin[order]
         first = np.searchsorted(target, np.append(own, own[-1] + 1 if len(own) else 0))
         return first, start_s, end_s, facts.end_s[origin] - facts.start_s[origin], origin
+
+
+def _axes(facts: ClipFacts, equal: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """A number for each recording of the clips, one for those of equal decoded audio."""
+    there = set(facts.recording_id)
+    pairs = [(a, b) for a, b in equal if a in there and b in there]
+    names = sorted(there)
+    index = {name: i for i, name in enumerate(names)}
+    audio = numbered([facts.audio_of.get(name, name) for name in names])[0]
+    # each pair has a row of its own, so that a recording may be in several
+    row = np.array([*range(len(names)), *(index[r] for pair in pairs for r in pair)], np.int64)
+    pair = np.repeat(np.arange(len(pairs)), 2)
+    part = united([row, np.append(audio, np.full(len(pair), -1)), np.append(np.full(len(names), -1), pair)])
+    return {name: int(part[i]) for i, name in enumerate(names)}
 
 
 @dataclass(frozen=True)
