@@ -271,12 +271,12 @@ def _lines(s: Status) -> Iterator[str]:
     yield from _wrap("rows", ", ".join(f"{name} {n:,}" for name, n in s.n_rows.items() if n) or "none")
     if s.analyses:
         yield ""
-        yield f"{'analysis':<10}{'kind':<10}{'name':<18}{'recordings':>11}{'empty':>8}{'rows':>13}"
+        yield f"{'analysis':<10}{'kind':<12}{'name':<18}{'recordings':>11}{'empty':>8}{'rows':>13}"
         for a in s.analyses:
             name = a.name if len(a.name) <= 17 else a.name[:16] + "…"
             n_recordings = a.n_recordings if a.scope == "recording" else a.n_inputs or 0
             where = f"{n_recordings:>11,}{a.n_empty:>8,}" if a.kind != "counts" else f"{'all':>11}{'':>8}"
-            yield f"{a.analysis_id[:8]:<10}{a.kind:<10}{name:<18}{where}{a.n_rows:>13,}"
+            yield f"{a.analysis_id[:8]:<10}{a.kind:<12}{name:<18}{where}{a.n_rows:>13,}"
             if a.scope == "corpus":
                 yield f"{'':10}scope: the corpus, as one"
             elif a.scope != "recording":
