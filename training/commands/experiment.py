@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -175,7 +176,7 @@ def _write(answer: Any, format_: TextFormat, output: Path | None) -> None:
     is_table = format_ is TextFormat.table
     write_result(tables.arrow(answer.rows if is_table else answer.long), format_.value, output)
     for line in answer.notes:
-        typer.echo(line, err=not is_table or output is not None)
+        typer.echo(textwrap.fill(line, 100, subsequent_indent="  "), err=not is_table or output is not None)
 
 
 def _folds(text: str) -> tuple[int, ...] | None:

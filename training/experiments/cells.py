@@ -187,7 +187,8 @@ def run_cells(
         if on_ray
         else _inline(path, missing, device, progress, say)
     )
-    progress.begin("cells", len(missing), 0, "cells")
+    if missing:
+        progress.begin("cells", len(missing), 0, "cells")
     try:
         for cell, results, spent_s in runner:
             store(path, results, f"{cell.experiment}: {cell.cell}, fold {cell.fold}, seed {cell.seed}")

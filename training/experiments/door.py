@@ -14,7 +14,7 @@ from motifdb.training.experiments.published import TABLES
 
 if TYPE_CHECKING:
     from motifdb.training.experiments.grid import GridReport
-    from motifdb.training.experiments.ladder import LadderReport
+    from motifdb.training.experiments.ladder import LadderOptions, LadderReport
     from motifdb.training.recipes import Recipe
 
 
@@ -143,29 +143,13 @@ def _done(report: CellReport) -> list[str]:
 
 def _ladder(path: Path, asked: Asked, say: Say) -> Answer:
     from motifdb.training.experiments.ladder import (
-        LadderOptions,
         fold_rows,
         ladder_rows,
         run_ladder,
         verdicts,
     )
 
-    options = LadderOptions(
-        clips=_one(asked.clips),
-        label=asked.label or "singer",
-        island=asked.island,
-        source=asked.source,
-        rungs=asked.rung_names(pr.RUNGS),
-        recipes=asked.found_recipes(),
-        seeds=asked.seeds,
-        only_folds=asked.only_folds,
-        subset=asked.subset,
-        device=asked.device,
-        engine=asked.engine,
-        workers=asked.workers,
-        ray_address=asked.ray_address,
-    )
-    report = run_ladder(options, path, _progress(), say)
+    report = run_ladder(_ladder_options(asked), path, _progress(), say)
     rows = fold_rows(report) if asked.is_by_fold else ladder_rows(report)
     if asked.is_by_fold:
         rows = [{k: _rounded(v) for k, v in row.items() if k in _FOLD_COLUMNS} for row in rows]
@@ -228,6 +212,33 @@ def _draw_ladder(report: LadderReport, target: Path) -> None:
     plot_ladder(
         names, series[:7], target, leaks=leaks, published=0.9629 if is_sid else None, title="the leak ladder"
     )
+
+
+def _ladder_options(asked: Asked) -> LadderOptions:
+    from motifdb.training.experiments.ladder import LadderOptions
+
+    return LadderOptions(
+        clips=_one(asked.clips),
+        label=asked.label or "singer",
+        island=asked.island,
+        source=asked.source,
+        rungs=asked.rung_names(pr.RUNGS),
+        recipes=asked.found_recipes(),
+        seeds=asked.seeds,
+        only_folds=asked.only_folds,
+        subset=asked.subset,
+        device=asked.device,
+        engine=asked.engine,
+        workers=asked.workers,
+        ray_address=asked.ray_address,
+    )
+
+
+def _prose(path: Path, asked: Asked, say: Say) -> Answer:
+    from motifdb.training.experiments.prose import run_prose
+
+    report = run_prose(_ladder_options(asked), path, _progress(), say)
+    return Answer(report.rows, report.rows, report.notes)
 
 
 # -- the papers' tables --------------------------------------------------------------------------------------
@@ -313,6 +324,36 @@ def _makam(path: Path, asked: Asked, say: Say) -> Answer:
     return Answer(makam_rows(report), makam_long(report), report.notes)
 
 
+# -- chant -----------------------------------------------------------------------------------------------------
+
+
+def _chant(path: Path, asked: Asked, say: Say) -> Answer:
+    from motifdb.training.experiments.chant import ChantOptions, chant_long, chant_rows, run_chant
+
+    options = ChantOptions(
+        recipes=asked.found_recipes(),
+        seeds=asked.seeds,
+        only_folds=asked.only_folds,
+        subset=asked.subset,
+        device=asked.device,
+        engine=asked.engine,
+        workers=asked.workers,
+        ray_address=asked.ray_address,
+    )
+    report = run_chant(options, path, _progress(), say)
+    return Answer(
+        chant_rows(report),
+        chant_long(report),
+        [*report.notes, *_done(report.cells)],
+        len(report.cells.failed),
+    )
+
+
 Runner = Callable[[Path, Asked, Say], Answer]
 
-_OTHERS: dict[str, Runner] = {"leak-ladder": _ladder, "makam": _makam}
+_OTHERS: dict[str, Runner] = {
+    "leak-ladder": _ladder,
+    "prose-claims": _prose,
+    "cantillation": _chant,
+    "makam": _makam,
+}

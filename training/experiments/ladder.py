@@ -185,7 +185,7 @@ def ladder_rows(report: LadderReport) -> list[dict[str, Any]]:
                     "accuracy": spread(own, "accuracy").text(),
                     "auc": spread(own, "auc").text(4 if rung.is_leaky else 3).split(" ")[0],
                     "f1": spread(own, "f1").text(),
-                    "balanced": spread(own, "balanced_accuracy").text().split(" ")[0],
+                    "bal.": spread(own, "balanced_accuracy").text().split(" ")[0],
                     **{short: _leak_text(own, kind) for short, kind in zip(_SHORT, LEAKS, strict=True)},
                 }
             )
