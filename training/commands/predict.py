@@ -49,10 +49,12 @@ def predict(
     A file no longer than the run's clips is heard whole; a longer one in windows that overlap by half, whose
     probabilities are averaged.
 
+    Examples:
+
     \b
-    motifdb predict sid-2020-small song.wav
-    motifdb predict 84940208 takes/*.flac --top 1 --format csv
-    motifdb predict 84940208 song.wav --format json
+        motifdb predict sid-2020-small song.wav
+        motifdb predict 84940208 takes/*.flac --top 1 --format csv
+        motifdb predict 84940208 song.wav --format json
     """
     import json
 

@@ -55,13 +55,15 @@ def train(
     The leak report comes first. What is trained is a run: its curve, figures, predictions and checkpoint are kept, a run
     that is done is not trained again, and one that was stopped goes on. Curves: tensorboard --logdir DB/models.
 
+    Examples:
+
     \b
-    motifdb train sid-2020-small
-    motifdb train sid-2020-small --split "kfold by island" --fold all --seeds 3
-    motifdb train sid-2020-small-robust --set waveform.colour_db=12 --epochs 4
-    motifdb train sid-2020 --device cuda --set front_end.kind=mfcc
-    motifdb train style-2021-compact --workers 2
-    motifdb train my.toml --ray-address 10.0.0.5:6379 --workers 8
+        motifdb train sid-2020-small
+        motifdb train sid-2020-small --split "kfold by island" --fold all --seeds 3
+        motifdb train sid-2020-small-robust --set waveform.colour_db=12 --epochs 4
+        motifdb train sid-2020 --device cuda --set front_end.kind=mfcc
+        motifdb train style-2021-compact --workers 2
+        motifdb train my.toml --ray-address 10.0.0.5:6379 --workers 8
     """
     from motifdb.catalog.locate import find_database
     from motifdb.errors import UsageError
