@@ -104,6 +104,7 @@ def test_what_is_not_there_is_a_sentence(snapshot: Snapshot) -> None:
         UsageError, match=r"from 5\.000 s to 6\.000 s begins beyond the end of recording brief"
     ):
         reader.spans(["brief"], np.array([5.0]), np.array([6.0]))
+    assert len(AudioReader(open_snapshot(snapshot.path, at=0))) == 0
     for start_s, end_s in ((-1.0, 1.0), (2.0, 1.0), (0.0, np.nan)):
         with pytest.raises(UsageError, match=r"a span from .* is none"):
             reader.spans(["brief"], np.array([start_s]), np.array([end_s]))
@@ -117,8 +118,9 @@ def test_a_hole_in_a_recording_is_told(tmp_path: Path, skip: int) -> None:
         rows = [*blocks("brief"), *blocks("long", skip)]
         writer.commit(Changes(append={"audio": AUDIO.table(rows)}), token="1", message="first")
     reader = AudioReader(open_snapshot(path))
-    with pytest.raises(DatabaseError, match="the sound of recording long has a hole"):
-        reader.spans(["long"], np.array([20.0 if skip else 29.0]), np.array([30.5]))
+    for start_s, end_s in ((29.0, 30.5), (30.0 * skip + 1, 30.0 * skip + 2)):
+        with pytest.raises(DatabaseError, match="the sound of recording long has a hole"):
+            reader.spans(["long"], np.array([start_s]), np.array([end_s]))
     pcm, _ = reader.spans(["brief"], np.array([0.0]), np.array([9.0]))
     assert np.array_equal(pcm, PCM["brief"])
 
