@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from motifdb.errors import UsageError
 from motifdb.pipelines.committer import in_list
 from motifdb.training.metrics import METRICS, Tally, group_draws, interval
-from motifdb.training.runs import Predictions, runs_meant, stored_predictions
+from motifdb.training.runs import Predictions, runs_meant, split_names, stored_predictions
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
@@ -65,6 +65,7 @@ class Comparison:
     differences : one for each figure
     by_fold : the same of each fold on its own, by number of A's fold
     n_clips, n_groups : of test, over all folds
+    splits : names of splits by id
     only_a, only_b : clips (a mean over pairs of seeds, summed over folds) that only one has right; None where clips differ
     """
 
@@ -76,10 +77,11 @@ class Comparison:
     n_groups: int
     only_a: float | None
     only_b: float | None
+    splits: dict[str, str]
 
     def lines(self) -> list[str]:
         """What was compared, for people."""
-        head = [f"{side}: {_described(runs)}" for side, runs in (("A", self.a), ("B", self.b))]
+        head = [f"{side}: {_described(runs, self.splits)}" for side, runs in (("A", self.a), ("B", self.b))]
         folds = len(self.by_fold)
         head.append(
             f"test: {self.n_clips:,} clips in {self.n_groups:,} groups, {folds} fold{'s' * (folds != 1)};"
@@ -109,7 +111,7 @@ def compare_runs(
     Parameters
     ----------
     a, b : as `motifdb.training.runs.runs_meant` takes them
-    split : the beginning of a split_id, for names of recipes; None is that of A's newest run
+    split : name or beginning of the id of a split, for names of recipes; None is that of A's newest run
     by_groups : allow test clips that differ where their groups are the same, as motif clips and random clips of
         the same recordings
     n_draws, seed : of the bootstrap
@@ -155,6 +157,7 @@ def compare_runs(
         len(names),
         only_a,
         only_b,
+        split_names(snapshot),
     )
 
 
@@ -346,13 +349,13 @@ def _only_one_right(
     return only_a, only_b
 
 
-def _described(runs: Sequence[dict[str, Any]]) -> str:
+def _described(runs: Sequence[dict[str, Any]], splits: dict[str, str]) -> str:
     first = runs[0]
-    where = f"split {first['split_id'][:8]}"
+    where = f"split {splits.get(first['split_id'], '')!r} ({first['split_id'][:8]})"
     if len(runs) == 1:
         return f"run {first['run_id'][:8]} ({first['recipe']}), {where}, fold {first['fold']}, seed {first['seed']}"
-    seeds = sorted({row["seed"] for row in runs})
-    return f"{first['recipe']}, {where}, {len(runs)} runs, folds {_list(r['fold'] for r in runs)}, seeds {_list(seeds)}"
+    folds, seeds = (_list(row[name] for row in runs) for name in ("fold", "seed"))
+    return f"{len(runs)} runs of {first['recipe']}, {where}, folds {folds}, seeds {seeds}"
 
 
 def _list(numbers: Any) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from motifdb.training.leaks import KINDS
 from motifdb.training.metrics import METRICS, Score, calibration_error, confusion
-from motifdb.training.runs import Predictions, leak_of, stored_predictions, stored_scores
+from motifdb.training.runs import Predictions, leak_of, split_names, stored_predictions, stored_scores
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
@@ -45,11 +46,13 @@ class Evaluation:
     Attributes
     ----------
     run : its row of `runs`
+    split : name of its split
     predictions : as stored
     figures : of every part that has predictions
     """
 
     run: dict[str, Any]
+    split: str
     predictions: Predictions
     figures: tuple[Recomputed, ...]
 
@@ -109,7 +112,7 @@ def evaluate_run(snapshot: Snapshot, run: dict[str, Any]) -> Evaluation:
         for part, of_part in sorted(predictions.scores().items())
         for metric, score in of_part.items()
     ]
-    return Evaluation(run, predictions, tuple(figures))
+    return Evaluation(run, split_names(snapshot).get(run["split_id"], ""), predictions, tuple(figures))
 
 
 def figures_table(evaluations: Sequence[Evaluation]) -> pa.Table:
@@ -200,39 +203,43 @@ def confusion_table(evaluations: Sequence[Evaluation], part: str = "test") -> pa
 
 def heading(evaluations: Sequence[Evaluation]) -> list[str]:
     """What was evaluated, what leaks in it, and what is not defined, in lines."""
-    first = evaluations[0].run
-    if len(evaluations) == 1:
-        return [_title(first), "  " + leak_line(first), *("  " + n for n in evaluations[0].notes())]
+    run = evaluations[0].run
     folds = sorted({e.run["fold"] for e in evaluations})
     seeds = sorted({e.run["seed"] for e in evaluations})
-    heard = f" on {first['front_end']}" if first["front_end"] else ""
+    called = f"run {run['run_id'][:8]}" if len(evaluations) == 1 else f"{len(evaluations)} runs"
+    heard = f" on {run['front_end']}" if run["front_end"] else ""
+    model = f" ({run['model']}{heard})" if heard or run["model"] != run["recipe"] else ""
     lines = [
-        f"{len(evaluations)} runs of {first['recipe']} ({first['model']}{heard}) that learn {first['label']}, split"
-        f" {first['split_id'][:8]}, folds {', '.join(map(str, folds))}, seeds {', '.join(map(str, seeds))}"
+        f"{called}: {run['recipe']}{model} learns {run['label']}",
+        f"  split {evaluations[0].split!r} ({run['split_id'][:8]}), fold {_list(folds)}, seed {_list(seeds)}",
     ]
-    told: dict[str, list[str]] = {}
+    told: dict[str, list[int]] = {}
     for e in evaluations:
         for line in (leak_line(e.run), *e.notes()):
             of = told.setdefault(line, [])
-            if (fold := str(e.run["fold"])) not in of:
-                of.append(fold)
-    return lines + [f"  fold {', '.join(of)}: {line}" for line, of in told.items()]
+            if e.run["fold"] not in of:
+                of.append(e.run["fold"])
+    every = len(folds)
+    return lines + [
+        f"  {line}" if len(of) == every else f"  fold {_list(of)}: {line}" for line, of in told.items()
+    ]
 
 
-def _title(run: dict[str, Any]) -> str:
-    where = f"split {run['split_id'][:8]}, fold {run['fold']}, seed {run['seed']}"
-    heard = f" on {run['front_end']}" if run["front_end"] else ""
-    return f"run {run['run_id'][:8]}: {run['recipe']} ({run['model']}{heard}) learns {run['label']}, {where}"
+def _list(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def leak_line(run: dict[str, Any]) -> str:
     """What the stored leak report says, in one line."""
     report = leak_of(run)
-    leaks = {kind: entry.get("share", 0.0) for kind, entry in dict(report.get("leaks", {})).items()}
-    told = [f"{kind} {100 * share:.1f} %" for kind, share in leaks.items() if share > 0]
-    if told:
-        return "LEAKS, share of the clips of test: " + ", ".join(told)
+    leaks = {kind: float(entry.get("share", 0.0)) for kind, entry in dict(report.get("leaks", {})).items()}
     if not leaks:
         return "leaks: nothing is known about this fold"
-    known = "no clip of test shares content, sound or recording with train"
-    return f"leaks: {known}" + ("" if "same-island" in leaks else ", as far as is known without an audit")
+    unaudited = (
+        "" if report.get("audit_id") else " (copies are known by their bytes only: no audit was stored)"
+    )
+    order = [kind for kind in KINDS if kind in leaks] + [kind for kind in leaks if kind not in KINDS]
+    told = [f"{kind} {100 * leaks[kind]:.1f} %" for kind in order if leaks[kind] > 0]
+    if told:
+        return f"LEAKS, of the clips of test: {', '.join(told)}{unaudited}"
+    return f"leaks: no clip of test shares content, sound or recording with train{unaudited}"

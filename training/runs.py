@@ -254,7 +254,7 @@ def runs_meant(snapshot: Snapshot, text: str, split: str | None = None) -> list[
     Parameters
     ----------
     text : a run_id, at least 4 digits of its beginning, the name of a recipe or baseline, or a cell of an experiment
-    split : the beginning of a split_id; None takes the split of the newest run of the recipe
+    split : a split's name, or the beginning of its id; None takes the split of the newest run of the recipe
 
     Returns
     -------
@@ -270,22 +270,23 @@ def runs_meant(snapshot: Snapshot, text: str, split: str | None = None) -> list[
     rows = snapshot.table("runs").to_pylist()
     wanted = text.strip()
     if split is not None:
-        rows = [row for row in rows if row["split_id"].startswith(split.lower())]
+        named = {key for key, name in split_names(snapshot).items() if name == split}
+        rows = [row for row in rows if row["split_id"] in named or row["split_id"].startswith(split.lower())]
     if not rows:
         where = f" of split {split!r}" if split is not None else ""
         raise NotFoundError(f"there is no run{where} here; `motifdb train` or `motifdb experiment` makes one")
-    named = [row for row in rows if wanted and wanted in (row["recipe"], row["cell"])]
-    named = [row for row in named if row["state"] == "done"] or named
-    if named:
-        newest = max(named, key=lambda r: (r["created_at"], r["run_id"]))
-        named = [row for row in named if row["split_id"] == newest["split_id"]]
-        configs = sorted({row["config"] for row in named})
+    own = [row for row in rows if wanted and wanted in (row["recipe"], row["cell"])]
+    own = [row for row in own if row["state"] == "done"] or own
+    if own:
+        newest = max(own, key=lambda r: (r["created_at"], r["run_id"]))
+        own = [row for row in own if row["split_id"] == newest["split_id"]]
+        configs = sorted({row["config"] for row in own})
         if len(configs) > 1:
             raise UsageError(
                 f"the runs of {wanted!r} in split {newest['split_id'][:8]} are of {len(configs)} configurations;"
-                f" name one run: {', '.join(_called(row) for row in _sorted(named)[:6])}"
+                f" name one run: {', '.join(_called(row) for row in _sorted(own)[:6])}"
             )
-        return _sorted(named)
+        return _sorted(own)
     found = (
         [row for row in rows if row["run_id"].startswith(wanted.lower())]
         if len(wanted) >= _LEAST_PREFIX
@@ -311,6 +312,12 @@ def find_run(snapshot: Snapshot, text: str, split: str | None = None) -> dict[st
         some = ", ".join(_called(row) for row in found[:6])
         raise UsageError(f"{text!r} has {len(found)} runs here; name one by its id: {some}")
     return found[0]
+
+
+def split_names(snapshot: Snapshot) -> dict[str, str]:
+    """Name of every split by its id."""
+    rows = snapshot.table("analyses", ["analysis_id", "name"], "kind = 'split'")
+    return dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def stored_run(snapshot: Snapshot, wanted: str) -> dict[str, Any] | None:

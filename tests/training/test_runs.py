@@ -231,7 +231,7 @@ def test_evaluation_finds_every_stored_figure_again(small: Small, snapshot: Snap
     assert [row["clips"] for row in of_class] == np.sum(
         [c.to_numpy() for c in counts.columns[1:]], axis=0
     ).tolist()
-    assert "no clip of test shares content" in heading(found)[1]
+    assert "no clip of test shares content" in heading(found)[2]
 
 
 def test_evaluation_tells_what_is_not_as_stored(small: Small, tmp_path: Path) -> None:
@@ -342,7 +342,10 @@ def test_commands(small: Small, tmp_path: Path) -> None:
     db = ["--db", str(small.path)]
     one = CliRunner().invoke(app, ["evaluate", "tiny", *db])
     assert one.exit_code == 0, one.output
-    assert "4 runs of tiny" in one.output and "figures are equal to those stored" in one.output
+    assert (
+        "4 runs: tiny (crnn on log-mel) learns singer" in one.output
+        and "figures are equal to those stored" in one.output
+    )
     counts = CliRunner().invoke(app, ["evaluate", "poor", "--show", "confusion", "--format", "csv", *db])
     assert counts.output.splitlines()[0] == "class,as asa,as bel,as cem"
     two = CliRunner().invoke(app, ["compare-runs", "tiny", "poor", "--draws", "100", *db])

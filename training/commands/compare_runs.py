@@ -16,7 +16,10 @@ def compare_runs(
     b: Annotated[str, typer.Argument(help="Likewise; tested on the same clips.")],
     split: Annotated[
         str | None,
-        typer.Option(help="Beginning of a split_id; default: that of A's newest run.", show_default=False),
+        typer.Option(
+            help="Name of a split, or the beginning of its id; default: that of A's newest run.",
+            show_default=False,
+        ),
     ] = None,
     by_fold: Annotated[bool, typer.Option("--by-fold", help="Each fold on its own as well.")] = False,
     by_groups: Annotated[

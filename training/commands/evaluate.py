@@ -24,7 +24,8 @@ def evaluate(
         str, typer.Argument(help="A run_id, its beginning, or a recipe: all its runs in one split.")
     ],
     split: Annotated[
-        str | None, typer.Option(help="Beginning of a split_id, for a recipe.", show_default=False)
+        str | None,
+        typer.Option(help="Name of a split, or the beginning of its id, for a recipe.", show_default=False),
     ] = None,
     show: Annotated[
         Show | None,
