@@ -35,6 +35,7 @@ from torch.nn import functional
 from motifdb.errors import MotifdbError, UsageError
 from motifdb.training import checkpoint
 from motifdb.training.ahead import ahead
+from motifdb.training.augment import Copy, static_plan
 from motifdb.training.batches import Batches
 from motifdb.training.examples import Examples
 from motifdb.training.models import count_parameters
@@ -255,10 +256,18 @@ class _Run:
         self.best: dict[str, Tensor] | None = None
         self.started_s, self.started_cpu_s = time.monotonic(), time.process_time()
         size = max(1, -(-recipe.batch_size // gang.world))  # the batch is shared out
+        rows = examples.rows("train")
+        self.copies: list[Copy] | None = None
+        if recipe.enlarged != "none":
+            names = [examples.classes[i] for i in examples.label.tolist()]
+            self.copies = static_plan(names, rows, policy=recipe.enlarged, seed=seed)
+            rows = np.array([copy.row for copy in self.copies], np.int64)
+        self.taken = rows
+        """Which example each entry of the set that is trained on is."""
         self.batches = Batches(
-            packed,
-            examples.label,
-            examples.rows("train"),
+            packed.take(rows),
+            examples.label[rows],
+            np.arange(len(rows)),
             batch_size=size,
             seed=seed,
             bucketed=recipe.bucketed,
@@ -344,7 +353,8 @@ class _Run:
             torch.manual_seed(step)  # dropout
             generator = torch.Generator().manual_seed(step ^ 1)  # augmentation
             with autocast(recipe, device):
-                logits = self.shared(batch.samples, batch.lengths, generator)
+                copies = [self.copies[i] for i in batch.row.tolist()] if self.copies is not None else None
+                logits = self.shared(batch.samples, batch.lengths, generator, copies)
                 loss = functional.cross_entropy(
                     logits,
                     batch.label,
@@ -389,7 +399,7 @@ class _Run:
             self.at.sums[1] += n_right
 
     def _diverged(self, batch: int, rows: NDArray[np.int64], what: str) -> DivergedError:
-        clips = ", ".join(self.examples.clip_id[i] for i in rows[:3].tolist())
+        clips = ", ".join(self.examples.clip_id[i] for i in self.taken[rows[:3]].tolist())
         more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         kept = (
             f"the weights of epoch {self.at.best_epoch} are kept in {self.folder}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from motifdb.errors import UsageError
-from motifdb.training.augment import SpecAugment
+from motifdb.training.augment import Copy, SpecAugment
 from motifdb.training.batches import Batches
 from motifdb.training.frontends import FrontEnd
 from motifdb.training.models import build_model
@@ -44,14 +45,25 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         if recipe.compile:
             self.model.compile(dynamic=True)  # in place: names of weights stay
 
-    def forward(self, samples: Tensor, lengths: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Samples [B, L] float32 and lengths [B] int64 to logits [B, C] float32."""
+    def forward(
+        self,
+        samples: Tensor,
+        lengths: Tensor,
+        generator: torch.Generator | None = None,
+        copies: Sequence[Copy] | None = None,
+    ) -> Tensor:
+        """Samples [B, L] float32 and lengths [B] int64 to logits [B, C] float32.
+
+        `copies` says how each clip is masked, where the recipe has an enlarged set.
+        """
         is_varied = self.training and generator is not None
         with torch.no_grad():  # nothing is learnt before the model
             if is_varied:
                 samples = self.waveform(samples, lengths, generator)
             features, n_columns = self.front_end(samples, lengths)
-            if is_varied:
+            if is_varied and copies is not None:
+                features = self.augment.static(features, n_columns, copies)
+            elif is_varied:
                 features = self.augment(features, n_columns, generator)
         return self.model(features, n_columns).float()
 

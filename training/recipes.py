@@ -47,6 +47,8 @@ class Recipe:
     model, model_options : network (`motifdb.training.models.MODELS`) and what differs from its defaults
     front_end : what it hears
     augment : masks over its features, in training only
+    enlarged : style-2021's fixed set in the place of `augment`: originals and masked copies, made once, of ``"frequency"``,
+        ``"time"``, ``"both"`` or ``"mixed"`` masks (`motifdb.training.augment.static_plan`); ``"none"``: masks anew at each step
     waveform : random gain, colour and noise of its samples, in training only
     learning_rate : of Adam, > 0
     batch_size : clips in a step, over all workers together
@@ -68,6 +70,7 @@ class Recipe:
     model_options: dict[str, Any] = field(default_factory=dict)
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    enlarged: Literal["none", "frequency", "time", "both", "mixed"] = "none"
     waveform: WaveformConfig = field(default_factory=WaveformConfig)
     learning_rate: float = 1e-3
     batch_size: int = 64

@@ -206,6 +206,15 @@ def test_switches_train(changed: dict[str, Any]) -> None:
     assert losses[1] < losses[0] < 1.5
 
 
+def test_an_enlarged_set_has_the_paper_s_multiplicities() -> None:
+    rows: list[dict[str, Any]] = []
+    recipe = TINY.assign({"max_epochs": 2, "enlarged": "mixed"})
+    one = train(recipe, *tones(), seed=0, on_epoch=rows.append)
+    assert [row["clips"] for row in rows] == [72, 72]  # 36 originals, as many copies
+    assert same_weights(one, train(recipe, *tones(), seed=0))
+    assert not same_weights(one, train(recipe.assign({"augment.max_bands": 0}), *tones(), seed=0))
+
+
 def test_augmentation_is_off_where_nothing_is_learnt() -> None:
     loud = Recipe.from_dict(VARIED.to_dict() | {"max_epochs": 1})
     assert loud.augment != AugmentConfig() and loud.waveform != WaveformConfig()
