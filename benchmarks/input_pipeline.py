@@ -24,6 +24,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -327,17 +328,11 @@ def machine(device: torch.device) -> str:
 
 def ingested(corpora: Path, folder: Path) -> Path:
     """`flamenco_motifs` in a database of its own."""
+    if not (corpora / "flamenco_motifs").is_dir():
+        sys.exit(f"there is no corpus flamenco_motifs in {corpora}; name a database with clips by --db")
     path, root = folder / "clips.motifdb", corpora / "flamenco_motifs"
-    command = [
-        "motifdb",
-        "ingest",
-        str(root),
-        "--metadata",
-        str(root / "manifest.csv"),
-        "--as-clips",
-        "--db",
-        str(path),
-    ]
+    options = ["--metadata", str(root / "manifest.csv"), "--as-clips", "--db", str(path)]
+    command = [sys.executable, "-m", "motifdb.cli", "ingest", str(root), *options]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return path
 
