@@ -4,9 +4,10 @@
    of the anchor's height) meet the few that follow them in that order. Each meeting of two recordings is a *hit*: it
    says by how much one is shifted against the other.
 2. **Candidates.** Hits of one pair of recordings that say the same shift are one candidate.
-3. **Stretches.** Along a candidate's shift the anchors of both recordings are merged. In a copy nearly every anchor
-   has its partner, at the same place to a fraction of a sample. Partners count for, lone anchors against, and the
-   stretch with the highest sum is what may be shared.
+3. **Stretches.** From a hit, along its shift, the anchors of both recordings are merged, both ways. In a copy nearly every
+   anchor has its partner, at the same place to a fraction of a sample. Partners count for, lone anchors against, and the
+   stretch with the highest sum is what may be shared; it stops growing where the sum falls far below that, as in
+   BLAST (Altschul et al., J. Mol. Biol. 215, 1990), so what is not shared costs little however long recordings are.
 4. **Evidence.** How many partners are enough depends on how well they agree: `partners_needed`.
 
 The cost is that of sorting, and of hits: at most `most_neighbours` an anchor, so a thousand copies of one sound do not
@@ -44,11 +45,17 @@ PARTNER_LEVELS = 12.0
 LONE_WEIGHT = 0.5
 """What a lone anchor counts against one pair of partners."""
 
+FIRST_DROP, DROP = 6.0, 40.0
+"""A stretch grows on while its sum is less than this below its best: at first, and once it looks like a copy."""
+
+MOST_SEEDS = 4
+"""Hits of a candidate that a stretch is grown from, where they do not lie in one that was."""
+
 NEIGHBOURS = 16
 """Anchors of one cell that follow an anchor and meet it."""
 
 MOST_HITS = 1 << 24
-"""Hits in memory at a time, 20 bytes each; where there are more, pairs of recordings are taken in parts."""
+"""Hits in memory at a time, some 60 bytes each while they are sorted; where there are more, pairs of recordings are taken in parts."""
 
 MOST_INDEXED = 1 << 25
 """Anchors that are sorted at a time, 16 bytes each; of long recordings fewer are taken where there are more."""
@@ -162,26 +169,20 @@ def find_stretches(
     -------
     Stretches; of one pair of recordings those that do not lie within each other
     """
-    found = [
-        _accepted(sets, rows, least_partners)
-        for rows in _candidates(sets, neighbours, most_hits, most_indexed)
-    ]
-    parts = [f for f in found if len(f)]
-    if not parts:
-        return (
-            found[0]
-            if found
-            else _accepted(sets, (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)), least_partners)
-        )
-    joined = Stretches(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in Stretches.__dataclass_fields__)
-    )
-    return _distinct(joined)
+    recording = sets.recording
+    code = np.ascontiguousarray(sets.code, dtype=np.int64).view(np.int8).reshape(-1, 8)
+    nothing = np.zeros(0, dtype=np.int64)
+    parts = [_accepted(sets, code, recording, nothing, nothing, np.zeros(1, dtype=np.int64), least_partners)]
+    for hits in _hits(sets, neighbours, most_hits, most_indexed):
+        for x, y, bounds in _votes(sets, recording, hits):
+            parts.append(_accepted(sets, code, recording, x, y, bounds, least_partners))
+    names = Stretches.__dataclass_fields__
+    return _distinct(Stretches(*(np.concatenate([getattr(p, name) for p in parts]) for name in names)))
 
 
 # -- hits and candidates ----------------------------------------------------------------------------------
 
-_Candidates = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+_Hits = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def cell_keys(code: NDArray[np.int64], shift: int) -> NDArray[np.uint64]:
@@ -203,25 +204,23 @@ def cell_keys(code: NDArray[np.int64], shift: int) -> NDArray[np.uint64]:
     return _interleaved(np.minimum(numbers.astype(np.int16) + (128 + shift), 255).astype(np.uint8))
 
 
-def _candidates(
-    sets: AnchorSets, neighbours: int, most_hits: int, most_indexed: int
-) -> Iterator[_Candidates]:
-    """Pairs of recordings and the shifts at which they may be the same, in chunks."""
+def _hits(sets: AnchorSets, neighbours: int, most_hits: int, most_indexed: int) -> Iterator[_Hits]:
+    """Pairs of anchors whose recordings may share sound there, the lesser recording's first; all of a pair together."""
     recording = sets.recording
     indexes = [_index(sets, recording, shift, most_indexed) for shift in (0, CELL_LEVELS // 2)]
-    room = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
+    none = np.empty(0, dtype=np.int64)
     # one count for both: the indexes are of the same anchors
-    total = 2 * _hits(*indexes[0], sets.position, recording, sets.start, neighbours, 0, 1, *room)
+    total = 2 * _meet(*indexes[0], sets.position, recording, sets.start, neighbours, 0, 1, none, none)
     n_parts = total // most_hits + 1
     for part in range(n_parts):
-        parts = []
+        parts: list[_Hits] = []
         for key, anchor in indexes:
-            n = _hits(key, anchor, sets.position, recording, sets.start, neighbours, part, n_parts, *room)
-            out = (np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n))
-            _hits(key, anchor, sets.position, recording, sets.start, neighbours, part, n_parts, *out)
-            parts.append(out)
-        a, b, shift = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        yield from _gathered(a, b, shift, sets)
+            given = (key, anchor, sets.position, recording, sets.start, neighbours, part, n_parts)
+            n = _meet(*given, none, none)
+            x, y = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+            _meet(*given, x, y)
+            parts.append((x, y))
+        yield np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
 
 def _index(
@@ -243,22 +242,21 @@ def _index(
     return key[order], kept[order]
 
 
-def _gathered(
-    a: NDArray[np.int32], b: NDArray[np.int32], shift: NDArray[np.float64], sets: AnchorSets
-) -> Iterator[_Candidates]:
-    """Hits that say the same, as one candidate each; a hit alone is one only where few anchors could meet."""
-    if not a.size:
+def _votes(
+    sets: AnchorSets, recording: NDArray[np.int32], hits: _Hits
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Hits in order, and where those that say the same begin; one alone is no candidate."""
+    x, y = hits
+    if not x.size:
         return
+    a, b, shift = recording[x], recording[y], sets.position[y] - sets.position[x]
     order = _order(a, b, shift, sets.start.size - 1)
-    a, b, shift = a[order], b[order], shift[order]
+    x, y, a, b, shift = x[order], y[order], a[order], b[order], shift[order]
     is_first = np.ones(a.size, dtype=bool)
     is_first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (np.diff(shift) > SAME_SAMPLES)
-    first = np.flatnonzero(is_first)
-    votes = np.diff(np.append(first, a.size))
-    chosen = first[votes > 1] + votes[votes > 1] // 2
-    for i in range(0, chosen.size, _CHUNK):
-        rows = chosen[i : i + _CHUNK]
-        yield a[rows], b[rows], shift[rows]
+    bounds = np.append(np.flatnonzero(is_first), a.size)
+    for i in range(0, bounds.size - 1, _CHUNK):
+        yield x, y, bounds[i : i + _CHUNK + 1]
 
 
 def _order(
@@ -286,7 +284,7 @@ def _interleaved(levels: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 @kernel
-def _hits(
+def _meet(
     key: NDArray[np.uint64],
     anchor: NDArray[np.int64],
     position: NDArray[np.float64],
@@ -295,11 +293,10 @@ def _hits(
     neighbours: int,
     part: int,
     n_parts: int,
-    out_a: NDArray[np.int32],
-    out_b: NDArray[np.int32],
-    out_shift: NDArray[np.float64],
+    out_x: NDArray[np.int64],
+    out_y: NDArray[np.int64],
 ) -> int:
-    """Fill in the lesser recording, the other one, and place in b minus place in a; how many, with or without room."""
+    """Fill in pairs of anchors, the one of the lesser recording first; how many, with or without room for them."""
     n = 0
     for i in range(key.size):
         cell = key[i] >> CELL_SHIFT
@@ -313,10 +310,8 @@ def _hits(
                 continue
             if not _same_neighbour(position, start, x, y, a, b):
                 continue
-            if n < out_a.size:
-                shift = position[y] - position[x]
-                out_a[n], out_b[n] = min(a, b), max(a, b)
-                out_shift[n] = shift if a < b else -shift
+            if n < out_x.size:
+                out_x[n], out_y[n] = (x, y) if a < b else (y, x)
             n += 1
     return n
 
@@ -341,17 +336,23 @@ def _same_neighbour(
 # -- stretches --------------------------------------------------------------------------------------------
 
 
-def _accepted(sets: AnchorSets, candidates: _Candidates, least: int) -> Stretches:
+def _accepted(
+    sets: AnchorSets,
+    code: NDArray[np.int8],
+    recording: NDArray[np.int32],
+    x: NDArray[np.int64],
+    y: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    least: int,
+) -> Stretches:
     """Candidates whose best stretch has evidence enough."""
-    a, b, shift = candidates
-    out = np.zeros((a.size, _FIELDS))
-    code = np.ascontiguousarray(sets.code).view(np.int8).reshape(-1, 8)
-    _align(sets.position, code, sets.start, sets.n_samples, a, b, shift, least, out)
+    out = np.zeros((bounds.size - 1, _FIELDS))
+    _align(sets.position, code, sets.start, sets.n_samples, recording, x, y, bounds, least, out)
     kept = np.flatnonzero((out[:, 3] >= least) & (out[:, 3] >= partners_needed(out[:, 5], out[:, 6], least)))
-    a, b, out = a[kept], b[kept], out[kept]
+    first, out = bounds[:-1][kept], out[kept]
     return Stretches(
-        a,
-        b,
+        recording[x[first]],
+        recording[y[first]],
         out[:, 0],
         out[:, 0] + out[:, 2],
         out[:, 1] - out[:, 0],
@@ -404,90 +405,122 @@ def _align(
     code: NDArray[np.int8],
     start: NDArray[np.int64],
     n_samples: NDArray[np.float64],
-    a: NDArray[np.int32],
-    b: NDArray[np.int32],
-    shift: NDArray[np.float64],
+    recording: NDArray[np.int32],
+    hit_x: NDArray[np.int64],
+    hit_y: NDArray[np.int64],
+    bounds: NDArray[np.int64],
     least: int,
     out: NDArray[np.float64],
 ) -> None:
-    """The best stretch of each candidate.
+    """The best stretch of each candidate, grown from its hits.
 
     Fills `out`, float64, shape (m, 7): first and last place in a, shift, partners, lone anchors among them, mean
     distance of partners in samples, mean difference of their codes in levels; no partners where there are too few.
     """
-    for i in range(a.size):
-        refined = shift[i]
-        x_end, y_end = start[a[i] + 1], start[b[i] + 1]
-        x = start[a[i]] + np.searchsorted(position[start[a[i]] : x_end], -refined - 2 * PARTNER_SAMPLES)
-        y = start[b[i]] + np.searchsorted(position[start[b[i]] : y_end], refined - 2 * PARTNER_SAMPLES)
-        row = out[i]
-        # twice: the first stretch tells the shift, free of what lies outside it
-        mean = _stretch(position, code, x, x_end, y, y_end, refined, SAME_SAMPLES, row)
-        if row[3] < least:
-            row[3] = 0
+    row = np.zeros(_FIELDS)
+    for i in range(bounds.size - 1):
+        if bounds[i + 1] - bounds[i] < 2:
             continue
-        for _ in range(2):
-            refined += mean
-            mean = _stretch(position, code, x, x_end, y, y_end, refined, PARTNER_SAMPLES, row)
-        row[2] = refined
-        row[0] = max(row[0], 0.0, -refined)
-        row[1] = min(row[1], n_samples[a[i]], n_samples[b[i]] - refined)
+        a, b = recording[hit_x[bounds[i]]], recording[hit_y[bounds[i]]]
+        ends = (start[a], start[a + 1], start[b], start[b + 1])
+        # from the middle: shifts are in order there, so the median is the likeliest
+        n = bounds[i + 1] - bounds[i]
+        tried, low, high = 0, np.inf, -np.inf
+        for k in range(n):
+            at = bounds[i] + (n // 2 + k) % n
+            x, y = hit_x[at], hit_y[at]
+            if low <= position[x] <= high:
+                continue
+            if tried == MOST_SEEDS:
+                break
+            tried += 1
+            low, high = min(low, position[x]), max(high, position[x])
+            shift = position[y] - position[x]
+            shift += _grow(position, code, ends, x, y, shift, SAME_SAMPLES, FIRST_DROP, row)
+            # a copy of the worst kind has a third of what it needs by now, or never
+            if row[3] < least or 3 * row[3] < 300 * (row[5] - 0.1):
+                continue
+            for _ in range(2):
+                shift += _grow(position, code, ends, x, y, shift, PARTNER_SAMPLES, DROP, row)
+            row[2] = shift
+            row[0] = max(row[0], 0.0, -shift)
+            row[1] = min(row[1], n_samples[a], n_samples[b] - shift)
+            low, high = min(low, row[0]), max(high, row[1])
+            if row[3] > out[i, 3]:
+                out[i] = row
 
 
 @kernel
-def _stretch(
+def _grow(
     position: NDArray[np.float64],
     code: NDArray[np.int8],
+    ends: tuple[int, int, int, int],
     x: int,
-    x_end: int,
     y: int,
-    y_end: int,
     shift: float,
     close: float,
-    out: NDArray[np.float64],
+    drop: float,
+    row: NDArray[np.float64],
 ) -> float:
-    """The stretch of the highest sum, from the lone anchor before it to that after it; mean signed distance there."""
-    out[:] = 0
-    best, total = 0.0, 0.0
-    n, n_lone, signed, distances, differences = 0, 0, 0.0, 0.0, 0.0
-    mean, before, first, is_open = 0.0, -np.inf, -np.inf, False
-    while x < x_end or y < y_end:
-        is_pair = False
-        difference = 0.0
-        if x < x_end and y < y_end:
-            distance = position[y] - position[x] - shift
-            if abs(distance) <= close:
-                for k in range(8):
-                    difference += abs(np.int64(code[x, k]) - np.int64(code[y, k])) / 8
-                is_pair = difference <= PARTNER_LEVELS
+    """Grow a stretch from two anchors, both ways, while its sum is within `drop` of its best; mean signed distance.
+
+    A stretch ends at the first lone anchor beyond its last partners: up to there nothing speaks against it.
+    """
+    x_first, x_end, y_first, y_end = ends
+    row[:] = 0
+    signed = 0.0
+    for way in (-1, 1):
+        i, j = (x, y) if way > 0 else (x - 1, y - 1)
+        best, total = 0.0, 0.0
+        n, n_lone, total_signed, distances, differences = 0, 0, 0.0, 0.0, 0.0
+        kept_n, kept_lone, kept_signed, kept_distances, kept_differences = 0, 0, 0.0, 0.0, 0.0
+        end, is_open = np.inf * way, True
+        while total >= best - drop:
+            has_x, has_y = x_first <= i < x_end, y_first <= j < y_end
+            if not has_x and not has_y:
+                break
+            distance = 0.0
+            if has_x and has_y:
+                distance = position[j] - position[i] - shift
+                if abs(distance) <= close:
+                    difference = 0.0
+                    for k in range(8):
+                        difference += abs(np.int64(code[i, k]) - np.int64(code[j, k])) / 8
+                    if difference <= PARTNER_LEVELS:
+                        total += 1
+                        n += 1
+                        total_signed += distance
+                        distances += abs(distance)
+                        differences += difference
+                        if total > best:
+                            best = total
+                            kept_n, kept_lone, kept_signed = n, n_lone, total_signed
+                            kept_distances, kept_differences = distances, differences
+                            end, is_open = np.inf * way, True
+                        i += way
+                        j += way
+                        continue
+            total -= LONE_WEIGHT
+            n_lone += 1
+            if has_x and (not has_y or distance * way > 0):
+                place = position[i]
+                i += way
+            else:
+                place = position[j] - shift
+                j += way
+            if is_open:
+                end, is_open = place, False
+        if way > 0:
+            row[1] = end
         else:
-            distance = np.inf if y >= y_end else -np.inf
-        if is_pair:
-            if total <= 0:
-                total, n, n_lone, signed, distances, differences = 0.0, 0, 0, 0.0, 0.0, 0.0
-                first = before
-            total += 1
-            n += 1
-            signed += distance
-            distances += abs(distance)
-            differences += difference
-            if total > best:
-                best, mean = total, signed / n
-                out[0], out[1], out[3], out[4] = first, np.inf, n, n_lone
-                out[5], out[6] = distances / n, differences / n
-                is_open = True
-            x += 1
-            y += 1
-            continue
-        total -= LONE_WEIGHT
-        n_lone += 1
-        if distance > 0:
-            before = position[x]
-            x += 1
-        else:
-            before = position[y] - shift
-            y += 1
-        if is_open:
-            out[1] = before
-            is_open = False
-    return mean
+            row[0] = end
+        row[3] += kept_n
+        row[4] += kept_lone
+        row[5] += kept_distances
+        row[6] += kept_differences
+        signed += kept_signed
+    if not row[3]:
+        return 0.0
+    row[5] /= row[3]
+    row[6] /= row[3]
+    return signed / row[3]
