@@ -161,7 +161,7 @@ class Size:
         if self.n_unplaced:
             found.append(
                 f"{self.n_unplaced:,} motif clips have no window that matches: no voiced stretch is long enough and"
-                " free"
+                " free (a free moment counts once)"
             )
         if self.n_f0:
             found.append(
@@ -366,9 +366,18 @@ class _Job:
         avoided = union(places.start_s, places.end_s) if kind == "random_disjoint" else (empty, empty)
         rng = generator(self.options.seed, recording, kind)
         found = drawn_like(start_s, end_s, voiced or (empty, empty), avoided, rng)
+        # where only a moment is free, a second window of a motif would be the first one again
+        drawn = zip(
+            places.motif_id[taken[found.source]].tolist(),
+            found.start_s.tolist(),
+            found.end_s.tolist(),
+            strict=True,
+        )
+        own = sorted({name: i for i, name in reversed(list(enumerate(drawn)))}.values())
+        start_s, end_s = found.start_s[own], found.end_s[own]
         motifs = union(places.start_s, places.end_s)
-        self.n_overlapping += int(overlaps_any(found.start_s, found.end_s, motifs).sum())
-        return Drawn(found.start_s, found.end_s, taken[found.source], found.n_unplaced)
+        self.n_overlapping += int(overlaps_any(start_s, end_s, motifs).sum())
+        return Drawn(start_s, end_s, taken[found.source[own]], len(taken) - len(own))
 
     def _windows(self) -> Iterator[tuple[str, Drawn]]:
         options, spans = self.options, {}
