@@ -32,8 +32,8 @@ BLOCK_SAMPLES = 30 * SAMPLE_RATE_HZ
 FULL_SCALE = 32_768.0
 """What a decoder divides int16 by."""
 
-HELD_BLOCKS = 64
-"""Rows of a recording that are held in memory, 61 MB; of a longer one they go to a temporary file, which is mapped."""
+HELD_BLOCKS = 8
+"""Rows of a recording that are held in memory, 8 MB; those of a longer one go to a temporary file, which is mapped."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def to_samples(pcm: bytes | memoryview | NDArray[np.int16]) -> NDArray[np.float3
     return values.astype(np.float32) * np.float32(1 / FULL_SCALE)
 
 
-Anchors = tuple[NDArray[np.float64], NDArray[np.int64]]
-"""Positions in samples from the start of the recording, and codes; see `motifdb.kernels.fingerprint.anchors`."""
+AudioRow = tuple[str, int, int, int, bytes]
+FingerprintRow = tuple[str, str, int, NDArray[np.float64], NDArray[np.int64]]
 
 
 @dataclass
@@ -78,26 +78,23 @@ class KeptRows:
 
     Attributes
     ----------
-    audio, fingerprints : rows by column
-    spilled : rows of `audio` of long recordings, in files that are mapped
+    audio, fingerprints : rows
+    spilled : (table, rows) of long recordings, in files that are mapped
     coverage : of the fingerprint analysis
     """
 
-    audio: list[tuple[str, int, int, int, bytes]] = field(default_factory=list)
-    fingerprints: list[tuple[str, str, int, NDArray[np.float64], NDArray[np.int64]]] = field(
-        default_factory=list
-    )
-    spilled: list[pa.Table] = field(default_factory=list)
+    audio: list[AudioRow] = field(default_factory=list)
+    fingerprints: list[FingerprintRow] = field(default_factory=list)
+    spilled: list[tuple[str, pa.Table]] = field(default_factory=list)
     coverage: list[dict[str, object]] = field(default_factory=list)
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
         """(name, rows) of each table that has some."""
-        for table in self.spilled:
-            yield "audio", table
+        yield from self.spilled
         if self.audio:
-            yield "audio", pa.Table.from_batches([audio_batch(self.audio)])
+            yield "audio", pa.Table.from_batches([_audio_batch(self.audio)])
         if self.fingerprints:
-            yield "fingerprints", _fingerprint_table(self.fingerprints)
+            yield "fingerprints", pa.Table.from_batches([_fingerprint_batch(self.fingerprints)])
         if self.coverage:
             yield "coverage", COVERAGE.table(self.coverage)
 
@@ -117,9 +114,10 @@ class Keeper:
         self._held: list[NDArray[np.int16]] = []
         self._n_held = 0
         self._n_blocks = 0
-        self._rows: list[tuple[str, int, int, int, bytes]] = []
-        self._spill: _Spill | None = None
-        self._anchors: list[Anchors] = []
+        self._audio: list[AudioRow] = []
+        self._fingerprints: list[FingerprintRow] = []
+        self._has_anchors = False
+        self._spilled: dict[str, _Spill] = {}
         self._fingerprinter: Fingerprinter | None = None
         if keeps.fingerprint_id is not None:
             from motifdb.kernels.fingerprint import Fingerprinter
@@ -154,16 +152,31 @@ class Keeper:
         self._held, self._n_held = [joined[n_whole:].copy()], joined.size - n_whole
 
     def _block(self, pcm: NDArray[np.int16]) -> None:
+        if self._n_blocks and self._n_blocks % HELD_BLOCKS == 0:
+            self._spill()
         if self._keeps.audio:
             start = self._n_blocks * BLOCK_SAMPLES
-            self._rows.append((self._recording_id, self._n_blocks, start, SAMPLE_RATE_HZ, pcm.tobytes()))
-            if len(self._rows) >= HELD_BLOCKS:
-                self._spill = self._spill or _Spill()
-                self._spill.write(audio_batch(self._rows))
-                self._rows = []
-        if self._fingerprinter is not None:
-            self._anchors.append(self._fingerprinter.push(to_samples(pcm)))
+            self._audio.append((self._recording_id, self._n_blocks, start, SAMPLE_RATE_HZ, pcm.tobytes()))
+        if self._fingerprinter is not None and self._keeps.fingerprint_id is not None:
+            found = self._fingerprinter.push(to_samples(pcm))
+            self._has_anchors = self._has_anchors or bool(found[0].size)
+            self._fingerprints.append(
+                (self._recording_id, self._keeps.fingerprint_id, self._n_blocks, *found)
+            )
         self._n_blocks += 1
+
+    def _spill(self) -> None:
+        if self._audio:
+            self._write("audio", _audio_batch(self._audio))
+            self._audio = []
+        if self._fingerprints and self._has_anchors:
+            self._write("fingerprints", _fingerprint_batch(self._fingerprints))
+            self._fingerprints = []
+
+    def _write(self, table: str, batch: pa.RecordBatch) -> None:
+        if table not in self._spilled:
+            self._spilled[table] = _Spill(batch.schema)
+        self._spilled[table].write(batch)
 
     def finish(self, into: KeptRows) -> None:
         """After the last block: add rows of `audio`, `fingerprints` and `coverage`, as far as they were asked for.
@@ -176,39 +189,37 @@ class Keeper:
             self._take(to_pcm(samples))
         if self._n_held or not self._n_blocks:
             self._block(np.concatenate([np.zeros(0, "<i2"), *self._held]))
-        if self._spill is not None:
-            if self._rows:
-                self._spill.write(audio_batch(self._rows))
-            into.spilled.append(self._spill.table())
-        else:
-            into.audio += self._rows
         if self._fingerprinter is not None:
-            self._finish_fingerprint(into, self._fingerprinter.finish())
+            self._finish_fingerprint(*self._fingerprinter.finish())
+        if self._spilled:
+            self._spill()
+            into.spilled += [(table, spill.table()) for table, spill in self._spilled.items()]
+        into.audio += self._audio
+        if self._has_anchors:
+            into.fingerprints += self._fingerprints
+        if self._keeps.fingerprint_id is not None:
+            n_rows = self._n_blocks if self._has_anchors else 0
+            into.coverage.append(coverage_row(self._keeps.fingerprint_id, self._recording_id, n_rows))
 
-    def _finish_fingerprint(self, into: KeptRows, last: Anchors) -> None:
-        analysis_id, blocks = self._keeps.fingerprint_id, self._anchors
-        assert analysis_id is not None
-        if last[0].size:
-            blocks[-1] = np.concatenate([blocks[-1][0], last[0]]), np.concatenate([blocks[-1][1], last[1]])
-        if not any(position.size for position, _ in blocks):
-            blocks = []
-        into.fingerprints += [(self._recording_id, analysis_id, i, *found) for i, found in enumerate(blocks)]
-        into.coverage.append(coverage_row(analysis_id, self._recording_id, len(blocks)))
+    def _finish_fingerprint(self, position: NDArray[np.float64], code: NDArray[np.int64]) -> None:
+        """Anchors that only the end of the recording tells belong to its last block."""
+        if position.size:
+            self._has_anchors = True
+            recording, analysis, block, before, code_before = self._fingerprints[-1]
+            joined = np.concatenate([before, position]), np.concatenate([code_before, code])
+            self._fingerprints[-1] = (recording, analysis, block, *joined)
 
 
-def audio_batch(rows: list[tuple[str, int, int, int, bytes]]) -> pa.RecordBatch:
-    """Rows of `audio`."""
+def _audio_batch(rows: list[AudioRow]) -> pa.RecordBatch:
     columns = zip(*rows, strict=True)
     arrays = [pa.array(values, kept.type) for values, kept in zip(columns, AUDIO.schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=AUDIO.schema)
 
 
-def _fingerprint_table(
-    rows: list[tuple[str, str, int, NDArray[np.float64], NDArray[np.int64]]],
-) -> pa.Table:
+def _fingerprint_batch(rows: list[FingerprintRow]) -> pa.RecordBatch:
     recordings, analyses, blocks, positions, codes = zip(*rows, strict=True)
     offsets = pa.array(np.cumsum([0, *(position.size for position in positions)], dtype=np.int32))
-    return pa.table(
+    return pa.RecordBatch.from_arrays(
         [
             pa.array(recordings, pa.string()),
             pa.array(analyses, pa.string()),
@@ -223,10 +234,10 @@ def _fingerprint_table(
 class _Spill:
     """Rows in a temporary file, so that memory does not grow with a recording."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="motifdb-audio-")
+    def __init__(self, schema: pa.Schema) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="motifdb-sound-")
         self._file = Path(self._folder.name) / "rows.arrow"
-        self._writer = pa.ipc.new_file(self._file, AUDIO.schema)
+        self._writer = pa.ipc.new_file(self._file, schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write_batch(batch)

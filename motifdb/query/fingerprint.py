@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
 _BATCH_ROWS = 16_384
+_BATCH_ROWS_OF_BYTES = 16
 _MASK = (1 << 128) - 1
 
 
@@ -55,8 +56,10 @@ def fingerprint(snapshot: Snapshot, tables: Iterable[str] = tuple(TABLES)) -> Fi
 def _table(snapshot: Snapshot, name: str) -> str:
     spec = TABLES[name]
     columns = [c for c in spec.columns if c.name not in spec.volatile]
+    # sound comes in rows of a megabyte
+    n_at_once = _BATCH_ROWS if all(c.sql for c in columns) else _BATCH_ROWS_OF_BYTES
     total, n_rows = 0, 0
-    for batch in snapshot.batches(name, [c.name for c in columns], batch_rows=_BATCH_ROWS):
+    for batch in snapshot.batches(name, [c.name for c in columns], batch_rows=n_at_once):
         total = (total + _sum_of_rows(batch, columns)) & _MASK
         n_rows += batch.num_rows
     digest = hashlib.blake2b(digest_size=16)

@@ -15,7 +15,8 @@ from motifdb.config import preset
 from motifdb.errors import UsageError
 from motifdb.pipelines.engine import InlineEngine, RayEngine, choose_engine
 from motifdb.pipelines.work import Chain, Item, Unit, UnitResult
-from tests.pipelines.small import make_f0_corpus, prints, run, violations
+from tests.pipelines.inputs.audio_files import encoded, tone
+from tests.pipelines.small import make_f0_corpus, prints, rows, run, violations
 
 CHAIN = Chain("p", "c", "m", preset("default"))
 
@@ -102,6 +103,25 @@ def test_ray_makes_what_the_process_makes(cluster: None, tmp_path: Path) -> None
     )
     assert prints(tmp_path / "a.motifdb") == prints(tmp_path / "b.motifdb")
     assert violations(tmp_path / "b.motifdb") == []
+
+
+@pytest.mark.ray
+def test_ray_keeps_the_sound_that_the_process_keeps(cluster: None, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    for i, rate_hz in enumerate((16_000, 22_050, 44_100)):
+        content = encoded(tone(0.5 + i / 10, rate_hz, 1 + i % 2), rate_hz, "flac")
+        (tmp_path / "corpus" / f"{i}.flac").write_bytes(content)
+    for name, engine in (("a", "inline"), ("b", "ray")):
+        run(
+            tmp_path / f"{name}.motifdb",
+            tmp_path / "corpus",
+            as_clips=True,
+            until="files",
+            engine=engine,
+            commit_every=1,
+        )
+    assert prints(tmp_path / "a.motifdb") == prints(tmp_path / "b.motifdb")
+    assert len(rows(tmp_path / "b.motifdb", "fingerprints")) == 3 and violations(tmp_path / "b.motifdb") == []
 
 
 _LISTENING = """

@@ -19,6 +19,7 @@ from motifdb.pipelines import keep_audio, keeper
 from motifdb.pipelines.analyses import fingerprint_analysis
 from motifdb.pipelines.keep_audio import Filled, ensure_audio, ensure_fingerprints
 from motifdb.pipelines.keeper import Keeper, Keeps, KeptRows, to_pcm, to_samples
+from motifdb.pipelines.progress import Quiet
 from tests.pipelines.inputs.audio_files import encoded, tone
 from tests.pipelines.small import FINE, prints, rows, run, violations
 
@@ -38,7 +39,8 @@ def voice(duration_s: float, seed: int = 0) -> NDArray[np.int16]:
     f0_hz = 200 + 30 * np.sin(2 * np.pi * (1.3 + 0.1 * seed) * t)
     phase = 2 * np.pi * np.cumsum(f0_hz) / RATE_HZ
     sound = sum(np.sin(k * phase) / k for k in (1, 2, 3, 4))
-    return np.rint(8000 * np.asarray(sound)).astype("<i2")
+    pcm: NDArray[np.int16] = np.rint(8000 * np.asarray(sound)).astype("<i2")
+    return pcm
 
 
 def write(path: Path, pcm: NDArray[np.int16], kind: str = "FLAC") -> Path:
@@ -86,8 +88,7 @@ def test_every_int16_comes_back() -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["FLAC", "WAV"])
-@pytest.mark.parametrize("until", ["files", "pitch"])
+@pytest.mark.parametrize(("kind", "until"), [("FLAC", "files"), ("WAV", "pitch")])
 def test_sound_of_16_khz_comes_back_bit_for_bit(tmp_path: Path, kind: str, until: str) -> None:
     pcm = noise(20_001)
     write(tmp_path / "corpus" / "a", pcm, kind)
@@ -130,13 +131,13 @@ def test_blocks_are_of_30_s_and_fingerprints_do_not_notice(monkeypatch: pytest.M
     monkeypatch.setattr(keeper, "HELD_BLOCKS", 3)  # so that most go to a file
     pcm = voice(2.05)
     into = pushed(to_samples(pcm), 1_234)
-    assert np.array_equal(joined(into), pcm) and into.spilled and not into.audio
-    (audio,) = into.spilled
+    assert np.array_equal(joined(into), pcm) and not (into.audio or into.fingerprints)
+    spilled = dict(into.spilled)
+    audio, table = spilled["audio"], spilled["fingerprints"]
     assert audio.column("block").to_pylist() == list(range(7))
     assert audio.column("start_sample").to_pylist() == [4_800 * i for i in range(7)]
     assert [len(p.as_buffer()) // 2 for p in audio.column("pcm")] == [4_800] * 6 + [4_000]
     position_samples, code = kernel.anchors(to_samples(pcm))
-    (table,) = [t for name, t in into.tables() if name == "fingerprints"]
     assert table.column("block").to_pylist() == list(range(7)) and len(position_samples) > 100
     assert np.array_equal(table.column("position_samples").combine_chunks().flatten(), position_samples)
     assert np.array_equal(table.column("code").combine_chunks().flatten(), code)
@@ -254,7 +255,7 @@ def test_a_stop_keeps_what_was_whole_and_the_rest_follows(
     run(db, corpus, until="files")
     monkeypatch.setattr(keep_audio, "UNIT_S", 0.1)  # one recording a unit
 
-    class Stops(keep_audio.Quiet):
+    class Stops(Quiet):
         def done(self, n_done: int, n_bytes: int, duration_s: float) -> None:
             if n_done == 2:
                 raise KeyboardInterrupt
