@@ -25,6 +25,7 @@ class Entrance(nn.Module):  # type: ignore[misc]  # torch is untyped to us
     min_rows, min_columns : fewer are padded with zeros up to this (zero is the mean of standardised features)
     masked : False takes every column of the batch for sound, the filled ones too, as the papers' systems do
     fixed_columns : the only number of columns that is read; implies ``masked=False``
+    is_picture : what comes out has one channel, [B, 1, rows, T]; otherwise rows are channels, [B, rows, T]
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Entrance(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         name: str,
         n_rows: int,
         *,
+        is_picture: bool = True,
         min_rows: int = 1,
         min_columns: int = 1,
         masked: bool = True,
@@ -39,6 +41,7 @@ class Entrance(nn.Module):  # type: ignore[misc]  # torch is untyped to us
     ) -> None:
         super().__init__()
         self.name, self.n_rows, self.fixed_columns = name, n_rows, fixed_columns
+        self.is_picture = is_picture
         self.rows = max(n_rows, min_rows)
         self.min_columns = min_columns
         self.masked = masked and fixed_columns is None
@@ -46,7 +49,7 @@ class Entrance(nn.Module):  # type: ignore[misc]  # torch is untyped to us
             raise UsageError(f"{name} needs at least {min_columns} columns, got columns={fixed_columns}")
 
     def forward(self, features: Tensor, n_columns: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, n_rows, T] and int64 [B] -> [B, rows, max(T, min_columns)] and the columns to look at, int64 [B]."""
+        """[B, n_rows, T] and int64 [B] -> [B, (1,) rows, max(T, min_columns)] and the columns to look at, int64 [B]."""
         if features.dim() != 3 or features.shape[1] != self.n_rows:
             raise UsageError(
                 f"{self.name} was built for {self.n_rows} rows and got features of shape {tuple(features.shape)}; "
@@ -58,11 +61,13 @@ class Entrance(nn.Module):  # type: ignore[misc]  # torch is untyped to us
                 f"{self.name} reads exactly {self.fixed_columns} columns and got {n_total}; give the front end "
                 f"pad_to={self.fixed_columns}, or choose a network that reads any length"
             )
-        if self.masked:
-            # masked_fill and not a product: whatever fills the padding, infinite or not a number, is gone
-            features = features.masked_fill(~column_mask(n_columns, n_total)[:, None, :], 0.0)
-        else:
+        if not self.masked:
             n_columns = n_columns.new_full(n_columns.shape, n_total)
+        # the channel comes before the mask: torch.compile of a length that varies trips over a view that backward keeps
+        shape = (-1, 1, 1, n_total) if self.is_picture else (-1, 1, n_total)
+        features = features[:, None] if self.is_picture else features
+        # masked_fill and not a product: whatever fills the padding, infinite or not a number, is gone
+        features = features.masked_fill(~column_mask(n_columns, n_total).view(shape), 0.0)
         short, low = max(self.min_columns - n_total, 0), self.rows - self.n_rows
         if short or low:
             features = F.pad(features, (0, short, 0, low))

@@ -43,7 +43,7 @@ class ContourGru(Classifier):
     ) -> None:
         super().__init__()
         self.name = name
-        self.entrance = Entrance(name, n_rows)
+        self.entrance = Entrance(name, n_rows, is_picture=False)
         self.block = _ContourBlock(n_rows, channels, kernel, pool=1)
         self.dropout = nn.Dropout(dropout)
         self.recurrent = MaskedRecurrent("gru", channels, hidden, n_layers=n_recurrent, dropout=dropout)
@@ -53,7 +53,7 @@ class ContourGru(Classifier):
     def embed(self, features: Tensor, n_columns: Tensor) -> Tensor:
         """The vector before the classes, [B, D]."""
         x, n_columns = self.block(*self.entrance(features, n_columns))
-        x = self.recurrent(self.dropout(x.transpose(1, 2)), n_columns)
+        x = self.recurrent(self.dropout(x), n_columns)
         return self.fc(self.pooling(x, n_columns))
 
 
@@ -86,7 +86,7 @@ class ContourCnn(Classifier):
         super().__init__()
         check_choice(name, "pooling", pooling, ("mean-std", "mean", "attentive"))
         self.name = name
-        self.entrance = Entrance(name, n_rows)
+        self.entrance = Entrance(name, n_rows, is_picture=False)
         self.blocks = nn.ModuleList(
             _ContourBlock(channels if i else n_rows, channels, kernel, pool=2) for i in range(n_blocks)
         )

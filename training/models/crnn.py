@@ -88,7 +88,7 @@ class Crnn(Classifier):
     def embed(self, features: Tensor, n_columns: Tensor) -> Tensor:
         """The vector before the classes, [B, D]."""
         features, n_columns = self.entrance(features, n_columns)
-        x = features[:, None]
+        x = features
         for conv, norm, stride in zip(self.convs, self.norms, _STRIDES, strict=True):
             x = conv(x)
             n_columns = columns_after(n_columns, 3, stride)
@@ -98,7 +98,7 @@ class Crnn(Classifier):
             x = F.max_pool2d(F.elu(masked_batch_norm(norm, x, counted)), 3, stride)
             n_columns = columns_after(n_columns, 3, stride)
             x = self.dropout(x)
-        x = self.recurrent(x.permute(0, 3, 1, 2).flatten(2), n_columns)
+        x = self.recurrent(x, n_columns)
         return x.flatten(1) if self.head == "flatten" else self.pooling(x, n_columns)
 
 
@@ -154,7 +154,7 @@ class ChoiCrnn(Classifier):
             least *= 1 if self.keeps_border else pool
         if n_rows < least and not self.keeps_border:
             raise UsageError(f"{name} with pool_border='drop' needs at least {least} rows, got {n_rows}")
-        self.entrance = Entrance(name, n_rows, min_columns=least, masked=masked)
+        self.entrance = Entrance(name, n_rows, min_columns=least, masked=masked, is_picture=False)
         self.rows_norm = nn.BatchNorm1d(n_rows)
         widths = [1, channels, 2 * channels, 2 * channels, 2 * channels]
         self.convs = nn.ModuleList(nn.Conv2d(n_in, n_out, 3, padding=1) for n_in, n_out in pairwise(widths))
@@ -183,5 +183,4 @@ class ChoiCrnn(Classifier):
             n_columns = -(-n_columns // pool) if self.keeps_border else n_columns // pool
             mask = column_mask(n_columns, x.shape[3])[:, None, None, :]
             x = self.dropout(x.masked_fill(~mask, 0.0))
-        x = x.permute(0, 3, 1, 2).flatten(2)
         return self.pooling(self.recurrent(x, n_columns), n_columns)

@@ -130,8 +130,8 @@ class ImageNetwork(Classifier):
     def embed(self, features: Tensor, n_columns: Tensor) -> Tensor:
         """The vector before the classes, [B, D]."""
         features, n_columns = self.entrance(features, n_columns)
-        at = _Columns(n_columns, features.shape[2], masked=self.entrance.masked, counts=self.counts)
-        x, at = self.stem(features[:, None], at)
+        at = _Columns(n_columns, features.shape[3], masked=self.entrance.masked, counts=self.counts)
+        x, at = self.stem(features, at)
         x, at = (_densenet if self.is_dense else _resnet)(self.body, x, at)
         steps = at.cut(x.float()).mean(2).sum(2)  # averages are taken in single precision
         return self.fc(steps / at.n[:, None])

@@ -93,20 +93,33 @@ class MaskedRecurrent(nn.Module):  # type: ignore[misc]  # torch is untyped to u
         self.back = nn.ModuleList(layer(size, hidden, batch_first=True) for size in sizes if bidirectional)
         self.dropout = nn.Dropout(dropout)
 
+    # torch.compile cannot take a recurrent layer in; told so, it compiles what is before and after in one piece each
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch is untyped to us
     def forward(self, x: Tensor, n_steps: Tensor) -> Tensor:
-        """[B, T, n_in] and int64 [B] -> [B, T, n_out]; past a clip's end it holds no meaning."""
-        if len(self.back):
-            steps = torch.arange(x.shape[1], device=x.device)[None, :]
-            turned = torch.where(steps < n_steps[:, None], n_steps[:, None] - 1 - steps, steps)[..., None]
+        """[B, C, T] or [B, C, F, T] and int64 [B] -> [B, T, n_out]; past a clip's end it holds no meaning."""
+        # compiled code must hand over no view whose strides only differ by a number of columns that varies: so here
+        x = x.permute(0, 3, 1, 2).flatten(2) if x.dim() == 4 else x.transpose(1, 2)
+        turned = _turned(n_steps, x.shape[1]) if len(self.back) else None
         for i, ahead in enumerate(self.ahead):
             if i:
                 x = self.dropout(x)
             forwards = ahead(x)[0]
-            if len(self.back):
-                backwards = self.back[i](x.gather(1, turned.expand_as(x)))[0]
-                forwards = torch.cat([forwards, backwards.gather(1, turned.expand_as(backwards))], dim=-1)
+            if turned is not None:
+                backwards = _reorder(self.back[i](_reorder(x, turned))[0], turned)
+                forwards = torch.cat([forwards, backwards], dim=-1)
             x = forwards
         return x
+
+
+def _turned(n_steps: Tensor, n_total: int) -> Tensor:
+    """Where each step of a clip turned round within its own length comes from: int64 [B, n_total], its own inverse."""
+    steps = torch.arange(n_total, device=n_steps.device)[None, :]
+    return torch.where(steps < n_steps[:, None], n_steps[:, None] - 1 - steps, steps)
+
+
+def _reorder(x: Tensor, order: Tensor) -> Tensor:
+    """x [B, T, C] with its steps in the order int64 [B, T]."""
+    return x.gather(1, order[..., None].expand_as(x))
 
 
 def last_state(x: Tensor, n_steps: Tensor, *, bidirectional: bool) -> Tensor:

@@ -97,7 +97,7 @@ class ResidualRecurrent(Classifier):
     def embed(self, features: Tensor, n_columns: Tensor) -> Tensor:
         """The vector before the classes, [B, fc]; of the pooling where there is no fc."""
         features, n_columns = self.entrance(features, n_columns)
-        x = self.stem(features[:, None])
+        x = self.stem(features)
         n_columns = columns_after(n_columns, 3, self.stem_stride, self.stem_padding)
         mask = column_mask(n_columns, x.shape[3])[:, None, None, :] if self.entrance.masked else None
         counted = mask if self.batch_norm == "valid" else None
@@ -109,7 +109,6 @@ class ResidualRecurrent(Classifier):
             x = block(x, mask, counted)
         if self.pool_after == "blocks":
             x = self._pool_rows(x)
-        x = x.permute(0, 3, 1, 2).flatten(2)  # [B, T, C * F]
         return self.fc(self.pooling(self.recurrent(x, n_columns), n_columns))
 
     def _pool_rows(self, x: Tensor) -> Tensor:
@@ -162,5 +161,5 @@ class ReleasedResidualBlstm(Classifier):
     def embed(self, features: Tensor, n_columns: Tensor) -> Tensor:
         """All outputs of the LSTM over channels, [B, channels * 2 * hidden]."""
         features, _ = self.entrance(features, n_columns)
-        x = self.blocks(self.stem(features[:, None]))  # [B, C, F, T]
+        x = self.blocks(self.stem(features))  # [B, C, F, T]
         return torch.flatten(self.recurrent(x.flatten(2))[0], 1)
