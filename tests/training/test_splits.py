@@ -16,7 +16,7 @@ from motifdb.query.check import check
 from motifdb.training.clip_facts import facts_of
 from motifdb.training.examples import find_clips, find_split, load_examples, split_folds
 from motifdb.training.split_job import Made, SplitOptions, run_split
-from motifdb.training.splits import SplitConfig
+from motifdb.training.splits import TRAIN, VALID, SplitConfig
 from tests.training.small import Small, make_small
 
 
@@ -63,6 +63,10 @@ def test_the_same_division_is_stored_once(small: Small) -> None:
     assert (first.is_new, again.is_new, again.split_id) == (True, False, first.split_id)
     assert small.snapshot.commit == commit
     assert divide(small, SplitConfig("grouped", "singer", ("work",), seed=4)).split_id != first.split_id
+    # each singer has one group to learn from: validation cuts it, and the check knows
+    made = divide(small, SplitConfig("held-out", "singer", ("singer", "style"), valid_share=0.3))
+    groups = list(zip(made.split.group, made.split.part[0].tolist(), strict=True))
+    assert {p for g, p in groups if g == "asa + slow"} == {TRAIN, VALID}
     assert [str(v) for v in check(small.snapshot)] == []
 
 
