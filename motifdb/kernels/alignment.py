@@ -16,7 +16,7 @@ make a million hits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,6 +156,7 @@ def find_stretches(
     neighbours: int = NEIGHBOURS,
     most_hits: int = MOST_HITS,
     most_indexed: int = MOST_INDEXED,
+    on_part: Callable[[int, int], None] | None = None,
 ) -> Stretches:
     """What recordings share with each other.
 
@@ -164,6 +165,7 @@ def find_stretches(
     sets : anchors of every recording
     least_partners : see `partners_needed`
     neighbours, most_hits, most_indexed : bounds, see the constants
+    on_part : told after each part of the work how many parts are done, and of how many
 
     Returns
     -------
@@ -173,11 +175,32 @@ def find_stretches(
     code = np.ascontiguousarray(sets.code, dtype=np.int64).view(np.int8).reshape(-1, 8)
     nothing = np.zeros(0, dtype=np.int64)
     parts = [_accepted(sets, code, recording, nothing, nothing, np.zeros(1, dtype=np.int64), least_partners)]
-    for hits in _hits(sets, neighbours, most_hits, most_indexed):
+    for n_done, n_parts, hits in _hits(sets, neighbours, most_hits, most_indexed):
         for x, y, bounds in _votes(sets, recording, hits):
             parts.append(_accepted(sets, code, recording, x, y, bounds, least_partners))
+        if on_part is not None:
+            on_part(n_done, n_parts)
     names = Stretches.__dataclass_fields__
     return _distinct(Stretches(*(np.concatenate([getattr(p, name) for p in parts]) for name in names)))
+
+
+def overlap_agreement(
+    sets: AnchorSets, a: NDArray[np.int32], b: NDArray[np.int32], shift: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Share of anchors that have a partner where two recordings lie over each other, however their stretches end.
+
+    Parameters
+    ----------
+    a, b, shift : shape (n,), recordings, and place in b minus place in a, in samples
+
+    Returns
+    -------
+    float64, shape (n,), 0 to 1; 0 where there are no anchors
+    """
+    out = np.zeros(a.size)
+    code = np.ascontiguousarray(sets.code, dtype=np.int64).view(np.int8).reshape(-1, 8)
+    _agree(sets.position, code, sets.start, a, b, shift, out)
+    return out
 
 
 # -- hits and candidates ----------------------------------------------------------------------------------
@@ -204,7 +227,9 @@ def cell_keys(code: NDArray[np.int64], shift: int) -> NDArray[np.uint64]:
     return _interleaved(np.minimum(numbers.astype(np.int16) + (128 + shift), 255).astype(np.uint8))
 
 
-def _hits(sets: AnchorSets, neighbours: int, most_hits: int, most_indexed: int) -> Iterator[_Hits]:
+def _hits(
+    sets: AnchorSets, neighbours: int, most_hits: int, most_indexed: int
+) -> Iterator[tuple[int, int, _Hits]]:
     """Pairs of anchors whose recordings may share sound there, the lesser recording's first; all of a pair together."""
     recording = sets.recording
     indexes = [_index(sets, recording, shift, most_indexed) for shift in (0, CELL_LEVELS // 2)]
@@ -220,7 +245,8 @@ def _hits(sets: AnchorSets, neighbours: int, most_hits: int, most_indexed: int) 
             x, y = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
             _meet(*given, x, y)
             parts.append((x, y))
-        yield np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+        x, y = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        yield part + 1, n_parts, (x, y)
 
 
 def _index(
@@ -523,4 +549,46 @@ def _grow(
         return 0.0
     row[5] /= row[3]
     row[6] /= row[3]
-    return signed / row[3]
+    return float(signed / row[3])
+
+
+@kernel
+def _agree(
+    position: NDArray[np.float64],
+    code: NDArray[np.int8],
+    start: NDArray[np.int64],
+    a: NDArray[np.int32],
+    b: NDArray[np.int32],
+    shift: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    for row in range(a.size):
+        i, i_end, j, j_end = start[a[row]], start[a[row] + 1], start[b[row]], start[b[row] + 1]
+        if i == i_end or j == j_end:
+            continue
+        low = max(position[i], position[j] - shift[row]) - PARTNER_SAMPLES
+        high = min(position[i_end - 1], position[j_end - 1] - shift[row]) + PARTNER_SAMPLES
+        i += np.searchsorted(position[i:i_end], low)
+        j += np.searchsorted(position[j:j_end], low + shift[row])
+        n, n_lone = 0, 0
+        while True:
+            has_x = i < i_end and position[i] <= high
+            has_y = j < j_end and position[j] - shift[row] <= high
+            if not has_x and not has_y:
+                break
+            distance = position[j] - position[i] - shift[row] if has_x and has_y else 0.0
+            if has_x and has_y and abs(distance) <= PARTNER_SAMPLES:
+                difference = 0.0
+                for k in range(8):
+                    difference += abs(np.int64(code[i, k]) - np.int64(code[j, k])) / 8
+                if difference <= PARTNER_LEVELS:
+                    n += 1
+                    i += 1
+                    j += 1
+                    continue
+            n_lone += 1
+            if has_x and (not has_y or distance > 0):
+                i += 1
+            else:
+                j += 1
+        out[row] = 2 * n / max(2 * n + n_lone, 1)
