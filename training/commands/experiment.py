@@ -36,6 +36,12 @@ def experiment(
             help="A set of clips, by name or beginning of its id; several as several.", show_default=False
         ),
     ] = None,
+    analysis: Annotated[
+        str | None,
+        typer.Option(
+            help="Mining analysis of the motif clips of chant; default: the only one.", show_default=False
+        ),
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="What is learnt; default: the experiment's.", show_default=False)
     ] = None,
@@ -126,6 +132,7 @@ def experiment(
     on_ray = engine is EngineName.ray or ray_address is not None
     asked = Asked(
         clips=tuple(clips or ()),
+        analysis=analysis,
         label=label,
         island=island_label,
         source=source_label,

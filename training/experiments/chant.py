@@ -51,10 +51,12 @@ class ChantOptions:
 
     Attributes
     ----------
+    analysis : mining analysis whose motifs are cut; None is the only one
     max_per_motif, limit, min_duration_s : of the motif clips; the others are matched to them
     recipes : networks beside, on the voice question and the style question alike
     """
 
+    analysis: str | None = None
     max_per_motif: int | None = 10
     limit: int | None = 3000
     min_duration_s: float = LEAST_CLIP_S
@@ -117,6 +119,7 @@ def _cut(options: ChantOptions, path: Path, kind: str, progress: Progress) -> st
 
     asked = ClipOptions(
         kind=kind,
+        analysis=options.analysis,
         max_per_motif=options.max_per_motif,
         limit=options.limit,
         min_duration_s=options.min_duration_s,

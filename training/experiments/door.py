@@ -23,6 +23,7 @@ class Asked:
     """What the command line said; each experiment takes what is its own."""
 
     clips: tuple[str, ...] = ()
+    analysis: str | None = None
     label: str | None = None
     island: str | None = None
     source: str | None = None
@@ -331,6 +332,7 @@ def _chant(path: Path, asked: Asked, say: Say) -> Answer:
     from motifdb.training.experiments.chant import ChantOptions, chant_long, chant_rows, run_chant
 
     options = ChantOptions(
+        analysis=asked.analysis,
         recipes=asked.found_recipes(),
         seeds=asked.seeds,
         only_folds=asked.only_folds,
