@@ -363,7 +363,9 @@ class _Run:
                     label_smoothing=recipe.label_smoothing,
                 )
             n_right = (logits.detach().argmax(1) == batch.label).sum()
-            n_clips = gang.total(torch.tensor(float(len(batch)), device=device))
+            n_clips: float | Tensor = float(len(batch))
+            if gang.world > 1:
+                n_clips = gang.total(torch.tensor(n_clips, device=device))
             self.optimiser.zero_grad(set_to_none=True)
             (
                 loss * gang.world / n_clips

@@ -21,7 +21,7 @@ from motifdb.errors import NotFoundError, UsageError
 from motifdb.training.baselines import BASELINES, baseline_runs, baselines
 from motifdb.training.curves import Curves
 from motifdb.training.examples import Examples, find_split, load_examples, split_folds
-from motifdb.training.leaks import LeakReport, leak_report
+from motifdb.training.leaks import LeakReport, leak_report, leak_reports, leak_text
 from motifdb.training.loop import DivergedError, Trained, check_examples, train
 from motifdb.training.metrics import scores
 from motifdb.training.models import MODELS
@@ -135,9 +135,13 @@ def train_database(options: TrainOptions, path: Path, progress: Progress, say: S
 
             stack.enter_context(ray_cluster(options.workers, options.ray_address))
         stack.callback(progress.close)
-        for number in folds:
-            leak = leak_report(snapshot, split_id, number)
-            say(leak.text())
+        leaks = (
+            [leak_report(snapshot, split_id, folds[0])]
+            if len(folds) == 1
+            else [report for report in leak_reports(snapshot, split_id) if report.fold in folds]
+        )
+        say(leak_text(leaks))
+        for leak in leaks:
             made += _train_fold(options, path, snapshot, leak, progress, say)
     return report_of(open_snapshot(path), split_id, folds, made)
 
