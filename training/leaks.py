@@ -44,6 +44,8 @@ SOUND = ("same-content", "same-audio", "near", "half", "overlap")
 
 MOST_LABELS = 6
 MOST_EXAMPLES = 3
+MOST_FOLDS = 12
+"""What a report for people shows at most; as JSON it has all."""
 
 
 @dataclass(frozen=True)
@@ -417,10 +419,12 @@ def leak_text(reports: Sequence[LeakReport]) -> str:
     lines.append("of the clips in test, how many % are linked to train, and how")
     head = ["fold", "train", "valid", "test", *(word for _, word in known)]
     lines.append("  ".join(h.rjust(max(len(h), 6)) for h in head))
-    for r in reports:
+    for r in reports[:MOST_FOLDS]:
         cells = [str(r.fold), f"{r.n_train:,}", f"{r.n_valid:,}", f"{r.n_test:,}"]
         cells += [f"{100 * (r.share(kind) or 0.0):.1f}" for kind, _ in known]
         lines.append("  ".join(c.rjust(max(len(h), 6)) for c, h in zip(cells, head, strict=True)))
+    if len(reports) > MOST_FOLDS:
+        lines.append(f"     … {len(reports) - MOST_FOLDS} folds more; --format json has all")
     if len(reports) > 1:
         means = [f"{100 * float(np.mean([r.share(kind) or 0.0 for r in reports])):.1f}" for kind, _ in known]
         cells = ["mean", "", "", "", *means]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ class Made:
             f"split {self.name!r} ({self.split_id[:8]}){there}: {len(self.split.label):,} clips in {n_groups:,} groups,"
             f" {folds} fold{'s' * (folds != 1)}"
         )
-        return [head, f"classes: {classes}{', …' * (len(counts) > 8)}", *self.split.notes]
+        said = [head, f"classes: {classes}{', …' * (len(counts) > 8)}", *self.split.notes]
+        return [line for text in said for line in textwrap.wrap(text, 100, subsequent_indent="  ")]
 
 
 def run_split(options: SplitOptions, writer: Writer) -> Made:

@@ -58,9 +58,9 @@ def clips(
 
     \b
     motifdb clips --kind motif --max-per-motif 20
-    motifdb clips --kind motif_segment                     3 s from each onset
-    motifdb clips --kind random_disjoint                   as many, as long, no motif in them
-    motifdb clips --kind motif --analysis "dictionary by singer" --min-duration 0.15
+    motifdb clips --kind motif_segment              3 s from each onset
+    motifdb clips --kind random_disjoint            as many, without motifs
+    motifdb clips --analysis "dictionary by singer" --min-duration 0.15
     motifdb clips --kind window --window-s 3 --hop-s 1.5
     """
     from motifdb.catalog.store import find_database

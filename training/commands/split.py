@@ -105,13 +105,13 @@ def split(
     sound is refused, with the groups named; run [bold]motifdb audit[/bold] first, so that it is known.
 
     \b
-    motifdb split --by island                              five folds, nothing shared between them
-    motifdb split --method random --as-published           as papers do it: files at random
-    motifdb split --method random --unit contents          one clip of each content
+    motifdb split --by island                            nothing shared
+    motifdb split --method random --as-published         as papers do it
+    motifdb split --method random --unit contents        no exact copies
     motifdb split --by work --label singer --folds 3
-    motifdb split --method held-out --by label.recording+variant --merge-shared
-    motifdb split --by singer --label style --folds 0      each singer tested once
-    motifdb split --like "kfold by recording of singer, seed 0" --clips random
+    motifdb split --by singer --label style --folds 0    each singer once
+    motifdb split --method held-out --by label.recording --merge-shared
+    motifdb split --clips random --like "kfold by work of singer, seed 0"
     """
     import json
 
