@@ -9,7 +9,8 @@ what was chosen and why. In short:
 - The power of each column goes through 128 triangular bands (HTK's mel scale, no normalisation), or as it is, or through
   128 bands and a cosine transform; always after log10 with a floor of 1e-10.
 - `remove_mean` subtracts each clip's own mean over its columns, which takes a fixed channel (room, disc, microphone) away
-  with whatever of the voice is as steady.
+  with whatever of the voice is as steady. `remove_cosines` takes only the broad shape of that mean: 1 its level, 2 its level
+  and tilt, 3 its bend too.
 - Standardised: the mean and deviation of each row over the valid columns of the training clips; kept as buffers.
 - Columns beyond a clip's own are what silence would be (the floor), and `n_columns` says how many are valid.
 """
@@ -50,6 +51,8 @@ class FrontEndConfig:
     pad_to : a fixed number of columns: shorter clips are padded, longer ones cut. 426 is what the papers have; None pads to
         the longest clip of the batch
     remove_mean : subtract each clip's mean over its valid columns
+    remove_cosines : subtract the first so many cosine components of that mean (of MFCC: the means of its first
+        coefficients); as many as there are rows are all of it
     """
 
     kind: Literal["log-mel", "mfcc", "spectrogram"] = "log-mel"
@@ -64,6 +67,7 @@ class FrontEndConfig:
     standardise_by: Literal["band", "set"] = "band"
     pad_to: int | None = None
     remove_mean: bool = False
+    remove_cosines: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -78,6 +82,10 @@ class FrontEndConfig:
             raise UsageError(f"n_mfcc {self.n_mfcc} is more than the {self.n_bands} bands it is made from")
         if self.pad_to is not None and self.pad_to < 1:
             raise UsageError(f"pad_to must be at least 1 column, got {self.pad_to}")
+        if not 0 <= self.remove_cosines <= self.n_rows:
+            raise UsageError(
+                f"remove_cosines lies between 0 and the {self.n_rows} rows there are, got {self.remove_cosines}"
+            )
         if self.floor <= 0:
             raise UsageError(f"the floor must be above 0, got {self.floor}")
 
@@ -116,6 +124,7 @@ class FrontEnd(nn.Module):  # type: ignore[misc]  # torch is untyped to us
     bands: torch.Tensor
     cosines: torch.Tensor
     silence: torch.Tensor
+    shapes: torch.Tensor
 
     def __init__(self, config: FrontEndConfig) -> None:
         super().__init__()
@@ -144,6 +153,7 @@ class FrontEnd(nn.Module):  # type: ignore[misc]  # torch is untyped to us
                 self.register_buffer("cosines", cosines, persistent=False)  # [coefficients, bands]
                 silence = cosines @ floor.expand(config.n_bands, 1)
         self.register_buffer("silence", silence, persistent=False)
+        self.register_buffer("shapes", _shapes(config), persistent=False)
         self.register_buffer("mean", torch.zeros(self.n_rows, 1))
         self.register_buffer("deviation", torch.ones(self.n_rows, 1))
 
@@ -172,9 +182,11 @@ class FrontEnd(nn.Module):  # type: ignore[misc]  # torch is untyped to us
             features, n_columns = self._fitted_in(features, n_columns)
             valid = (torch.arange(features.shape[-1], device=features.device) < n_columns[:, None])[:, None]
             features = torch.where(valid, features, self.silence)
-            if config.remove_mean:
-                total = (features * valid).sum(-1, keepdim=True)
-                features = features - total / n_columns[:, None, None]
+            if config.remove_mean or config.remove_cosines:
+                mean = (features * valid).sum(-1, keepdim=True) / n_columns[:, None, None]
+                if not config.remove_mean:
+                    mean = torch.matmul(self.shapes.T, torch.matmul(self.shapes, mean))
+                features = features - mean
         return features, n_columns
 
     def fit(self, batches: Iterable[Batch]) -> FrontEnd:
@@ -236,3 +248,14 @@ class FrontEnd(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         features = features[..., :wanted]
         features = nn.functional.pad(features, (0, wanted - features.shape[-1]))
         return features, n_columns.clamp(max=wanted)
+
+
+def _shapes(config: FrontEndConfig) -> torch.Tensor:
+    """What `remove_cosines` takes away, orthonormal: [components, rows]."""
+    n, rows = config.remove_cosines, config.n_rows
+    if config.kind == "mfcc":  # its rows are cosine components already
+        return torch.eye(rows)[:n]
+    k, i = torch.arange(n, dtype=torch.float64)[:, None], torch.arange(rows, dtype=torch.float64)
+    cosines = torch.cos(torch.pi / rows * (i + 0.5) * k) * (2 / rows) ** 0.5
+    cosines[:1] *= 0.5**0.5
+    return cosines.float()

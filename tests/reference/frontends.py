@@ -62,4 +62,11 @@ def features(samples: NDArray[np.float64], config: FrontEndConfig) -> NDArray[np
         rows = rows[:, : config.pad_to]
     if config.remove_mean:
         rows = rows - rows.mean(axis=1, keepdims=True)
+    for k in range(0 if config.remove_mean else config.remove_cosines):
+        if config.kind == "mfcc":
+            rows[k] -= rows[k].mean()
+        else:
+            cosine = np.array([math.cos(math.pi / len(rows) * (i + 0.5) * k) for i in range(len(rows))])
+            cosine /= math.sqrt((cosine**2).sum())
+            rows = rows - (cosine @ rows.mean(axis=1)) * cosine[:, None]
     return rows

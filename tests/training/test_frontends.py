@@ -24,7 +24,9 @@ CONFIGS = {
     "log-mel, as torchaudio": FrontEndConfig(n_fft=400, hop_samples=200),
     "log-mel, mean removed": FrontEndConfig(remove_mean=True, n_bands=40),
     "log-mel, five columns": FrontEndConfig(pad_to=5, remove_mean=True),
+    "log-mel, tilt removed": FrontEndConfig(remove_cosines=2),
     "mfcc": FrontEndConfig(kind="mfcc"),
+    "mfcc, bend removed": FrontEndConfig(kind="mfcc", n_mfcc=24, remove_cosines=3),
     "spectrogram": FrontEndConfig(kind="spectrogram"),
     "spectrogram, 400 bins": FrontEndConfig(kind="spectrogram", n_fft=798),
 }
@@ -58,7 +60,7 @@ def test_a_padded_batch_agrees_with_the_plain_twin(name: str) -> None:
         assert int(n_columns[i]) == expected.shape[1] == config.n_columns(n)
         found = features[i, :, : expected.shape[1]].numpy()
         np.testing.assert_allclose(found, expected, atol=2e-3)
-        if not config.remove_mean:
+        if not (config.remove_mean or config.remove_cosines):
             assert (features[i, :, expected.shape[1] :] == front_end.silence).all()
 
 
@@ -81,6 +83,18 @@ def test_a_clip_is_heard_alike_alone_and_beside_a_longer_one(name: str) -> None:
     n = int(n_columns[0])
     assert n == int(n_alone[0])
     torch.testing.assert_close(together[0, :, :n], by_itself[0, :, :n], atol=1e-4, rtol=1e-5)
+
+
+def test_all_cosines_are_the_whole_mean_and_the_level_is_gain() -> None:
+    (batch,) = batches_of(LENGTHS, len(LENGTHS)).epoch(0)
+    whole, _ = FrontEnd(FrontEndConfig(remove_mean=True))(batch.samples, batch.lengths)
+    cosines, _ = FrontEnd(FrontEndConfig(remove_cosines=128))(batch.samples, batch.lengths)
+    torch.testing.assert_close(whole, cosines, atol=2e-4, rtol=0)
+    level = FrontEnd(FrontEndConfig(remove_cosines=1))
+    loud, n_columns = level(batch.samples, batch.lengths)
+    soft, _ = level(batch.samples * 0.3, batch.lengths)
+    for i, n in enumerate(n_columns.tolist()):
+        torch.testing.assert_close(loud[i, :, :n], soft[i, :, :n], atol=2e-3, rtol=0)
 
 
 def test_the_papers_426_columns_and_their_mask() -> None:
@@ -142,6 +156,7 @@ def test_half_precision_around_it_changes_nothing() -> None:
         ({"hop_samples": 0}, "hop_samples must be at least 1"),
         ({"kind": "mfcc", "n_mfcc": 200}, "n_mfcc 200 is more than the 128 bands"),
         ({"pad_to": 0}, "pad_to must be at least 1"),
+        ({"remove_cosines": 129}, "between 0 and the 128 rows"),
         ({"floor": 0.0}, "the floor must be above 0"),
     ],
 )
