@@ -308,8 +308,8 @@ def _link_table(analysis_id: str, links: list[Link]) -> pa.Table:
                 "recording_a": link.a,
                 "recording_b": link.b,
                 "kind": link.kind,
-                "start_a_s": round(link.start_a, 6),
-                "start_b_s": round(link.start_b, 6),
+                "start_a_s": round(link.start_a, 6) + 0.0,  # no -0.0
+                "start_b_s": round(link.start_b, 6) + 0.0,
                 "shared_s": round(link.shared, 6),
                 "agreement": round(link.agreement, 4),
             }

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.training.commands import clips, compare_runs, evaluate, experiment, predict, split, train
+from motifdb.training.commands import audit, clips, compare_runs, evaluate, experiment, predict, split, train
 
 PANEL = "Learn"
 
 
 def register(app: typer.Typer) -> None:
     """Add every command of learning to the command line."""
+    app.command("audit", rich_help_panel=PANEL)(audit.audit)
     app.command("clips", rich_help_panel=PANEL)(clips.clips)
     app.command("split", rich_help_panel=PANEL)(split.split)
     app.command("train", rich_help_panel=PANEL)(train.train)
