@@ -37,7 +37,7 @@ from motifdb.pipelines.inputs.decode import parse_channel
 from motifdb.pipelines.inputs.discover import discover
 from motifdb.pipelines.inputs.f0 import NeedsHop
 from motifdb.pipelines.inputs.sniff import AUDIO_SUFFIXES, BARE_SUFFIXES, sniff, suffix_of
-from motifdb.pipelines.keep_audio import Filled, FillIn, Keeping
+from motifdb.pipelines.keep_audio import Filled, FillIn, Keeping, expected_fill_s
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.labelling import Labelling
 from motifdb.pipelines.reading import HEAD_BYTES, Reader, failure_row
@@ -381,6 +381,7 @@ class _Job:
         lacking = self.keeping.lacking(self.reader.scope.get("audio", ())) if self.keeping.audio else []
         if not lacking:
             return
+        self.expected_work_s += expected_fill_s(lacking, self.known)
         self.progress.begin("sound read again", len(lacking), 0, "recordings")
         job = FillIn(self.writer, self.committer, self.keeping)
         for _, result in self._map(job.units(lacking)):

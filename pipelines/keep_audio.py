@@ -307,11 +307,10 @@ def _ensure(
     job = FillIn(writer, committer, keeping)
     if not wanted:
         return keeping.analysis.id, job.filled
-    duration_s = sum(known.recordings[r]["duration_s"] for r in wanted)
     progress.begin("sound read again" if audio else "fingerprints", len(wanted), 0, "recordings")
     try:
         with ExitStack() as stack:
-            for unit, result in _mapped(job.units(wanted), stack, where, duration_s):
+            for unit, result in _mapped(job.units(wanted), stack, where, expected_fill_s(wanted, known)):
                 job.take(result)
                 progress.done(job.filled.n_done, 0, 0.0)
                 if committer.is_due():
@@ -324,18 +323,22 @@ def _ensure(
 
 
 def _mapped(
-    units: Iterator[Unit], stack: ExitStack, where: tuple[str, int | None, str | None], duration_s: float
+    units: Iterator[Unit], stack: ExitStack, where: tuple[str, int | None, str | None], work_s: float
 ) -> Iterator[tuple[Unit, UnitResult]]:
     """Run units; where there is none, no engine is started."""
     first = next(units, None)
     if first is None:
         return
     name, workers, address = where
-    engine: Engine = choose_engine(
-        name, workers=workers, address=address, expected_work_s=duration_s / DECODED_TIMES_REAL_TIME
-    )
+    engine: Engine = choose_engine(name, workers=workers, address=address, expected_work_s=work_s)
     stack.enter_context(engine)
     yield from engine.map(chain([first], units))
+
+
+def expected_fill_s(recording_ids: Collection[str], known: Known) -> float:
+    """Seconds of one core that it takes to hear recordings again; within a factor of a few."""
+    duration_s: float = sum(known.recordings[r]["duration_s"] for r in recording_ids)
+    return duration_s / DECODED_TIMES_REAL_TIME
 
 
 def usual_channel(writer: Writer, known: Known) -> str:
