@@ -30,7 +30,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shapes = {
             k: v.shape for k, v in load_torchvision().models.resnet50(weights=None).state_dict().items()
         }
-    state = {k: torch.zeros(shape, dtype=torch.float16) for k, shape in shapes.items()}
+    state = {k: torch.zeros(shape, dtype=torch.uint8) for k, shape in shapes.items()}
     state |= {
         k: v + torch.arange(v.numel()).view(v.shape).fmod(97) for k, v in state.items() if k in LOOKED_AT
     }
