@@ -76,7 +76,7 @@ class ImageNetwork(Classifier):
     stem : ``"3x3"`` at stride 1, as both papers print it; ``"released"``: 3x3 at stride 2 to 128 channels, batch
         normalisation, 3x3 at stride 1, as the released code has it; ``"imagenet"``: the original 7x7 at stride 2
     fc : width of a layer before the classes with ReLU after it (sid-2020: 1024); None leaves it out (style-2021)
-    weights : file of ImageNet weights (safetensors, names as torchvision or timm have them); None starts at random. The
+    weights : file of ImageNet weights (safetensors, names as torchvision has them); None starts at random. The
         classes are never taken from it, the stem only with ``stem="imagenet"`` (its three colours added up)
     dropout : before the classes
     batch_norm : ``"valid"`` takes statistics over sound columns; ``"all"`` counts the padding too
