@@ -219,17 +219,18 @@ def _inline(
         yield cell, results, sum(r.cpu_s for r in results)
 
 
-def read_fold(path: Path, split_id: str, fold: int) -> Fold:
-    """A fold of a split with its sound and its leak report."""
+def read_fold(path: Path, split_id: str, fold: int, *, with_sound: bool = True) -> Fold:
+    """A fold of a split with its sound (where it is wanted) and its leak report."""
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.training.examples import load_examples
     from motifdb.training.leaks import leak_report
-    from motifdb.training.packed import pack
+    from motifdb.training.packed import Packed, pack
     from motifdb.training.train_job import Fold
 
     snapshot = open_snapshot(path)
     examples = load_examples(snapshot, split_id, fold)
-    return Fold(split_id, fold, examples, pack(snapshot, examples), leak_report(snapshot, split_id, fold))
+    packed = pack(snapshot, examples) if with_sound else Packed.of([])
+    return Fold(split_id, fold, examples, packed, leak_report(snapshot, split_id, fold))
 
 
 Files = dict[str, bytes]

@@ -243,7 +243,7 @@ def _fit_contours(path: Path, splits: Mapping[tuple[str, str], str], progress: P
             lacking = _lacking(snapshot, split_id, number)
             if not lacking:
                 continue
-            fold = read_fold(path, split_id, number)
+            fold = read_fold(path, split_id, number, with_sound=False)
             if statistics is None:
                 e = fold.examples
                 statistics = clip_contours(snapshot, e.recording_id, e.start_s, e.end_s)
@@ -363,6 +363,7 @@ def _facts(snapshot: Snapshot, clips: Mapping[str, str]) -> list[str]:
         for kind, facts in per_kind.items()
     ]
     notes.append(f"clips and their mean length: {', '.join(sizes)}")
+    notes.append("accuracy, mean ± deviation over folds; gain: motif less random, fold by fold, in points")
     facts = per_kind["motif"]
     recording = dict(zip(facts.recording_id, range(len(facts)), strict=True))
     for name in ("singer", "style", "singer_from"):
@@ -393,6 +394,9 @@ _ROWS = (
 )
 
 
+_HEARS = {CONTOUR: "f0", RELATIVE: "f0, no level"}
+
+
 def chant_rows(report: ChantReport) -> list[dict[str, Any]]:
     """A row for each question and model; accuracy of each set of clips, mean and deviation over folds, and F1 of motifs."""
     rows = []
@@ -404,13 +408,13 @@ def chant_rows(report: ChantReport) -> list[dict[str, Any]]:
             row: dict[str, Any] = {
                 "question": question if at == 0 else "",
                 "model": shown,
-                "hears": hears or "-",
+                "hears": _HEARS.get(hears or "-", hears or "-"),
             }
             for kind in KINDS:
                 own = _of(report, question, kind, recipe)
                 row[kind.replace("random_disjoint", "disjoint")] = spread(own, "accuracy").text()
             row["F1 motif"] = spread(_of(report, question, "motif", recipe), "f1").text()
-            row["motif - random"] = _gain(report, question, recipe)
+            row["gain"] = _gain(report, question, recipe)
             rows.append(row)
     return rows
 

@@ -124,7 +124,7 @@ def run_ladder(options: LadderOptions, path: Path, progress: Progress, say: Say)
             split_ids[name].append(split_id)
             cells += [
                 CellPlan(NAME, recipe.name, name, split_id, fold, seed, recipe, options.subset)
-                for recipe in options.recipes
+                for recipe in named_by_subset(options.recipes, options.subset)
                 for seed in options.seeds
                 for fold in split_folds(snapshot, split_id)
                 if options.only_folds is None or fold in options.only_folds
@@ -157,6 +157,11 @@ def run_ladder(options: LadderOptions, path: Path, progress: Progress, say: Say)
     )
 
 
+def named_by_subset(recipes: Sequence[Recipe], subset: int | None) -> list[Recipe]:
+    """Recipes whose name says that they train on fewer clips, so that their runs are never averaged with whole ones."""
+    return [r if subset is None else replace(r, name=f"{r.name} on {subset} clips") for r in recipes]
+
+
 def with_newest_audit(snapshot: Snapshot, measured: list[Measured]) -> list[Measured]:
     """Runs with the leaks that are known now: a run stores those known when it ran, and an audit may have come since."""
     from motifdb.training.leaks import leak_reports
@@ -178,11 +183,13 @@ def with_newest_audit(snapshot: Snapshot, measured: list[Measured]) -> list[Meas
 
 
 def gather_ladder(snapshot: Snapshot, split_ids: Mapping[str, Sequence[str]], label: str) -> list[Measured]:
-    """Baselines of each rung's first split, networks of all of its splits."""
+    """Baselines of each rung's first split, networks of all of its splits that the ladder or `motifdb train` made."""
     found: list[Measured] = []
     for at in range(max(len(ids) for ids in split_ids.values())):
         own = {rung: ids[at] for rung, ids in split_ids.items() if at < len(ids)}
-        found += [m for m in gather(snapshot, own, label) if at == 0 or m.model not in BASELINES]
+        for m in gather(snapshot, own, label):
+            is_wanted = at == 0 if m.model in BASELINES else m.experiment in (NAME, None)
+            found += [m] * is_wanted
     return found
 
 

@@ -200,16 +200,18 @@ def run_makam(snapshot: Snapshot, options: MakamOptions, progress: Progress) -> 
     models = list(_models(corpus, options))
     progress.begin("makam", len(models), 0, "models")
     for at, (model, hears, needs_tonic, predict) in enumerate(models):
+        own = draws[:1] if model == "network" else draws
         report.rows.append(
             MakamRow(
                 model,
                 hears,
                 needs_tonic,
-                _scored(corpus, draws, predict),
+                _scored(corpus, own, predict),
                 getattr(predict, "n_features", None),
             )
         )
         progress.done(at + 1, 0, 0.0)
+    progress.close()
     report.notes = _notes(corpus, options, report)
     return report
 
@@ -447,6 +449,8 @@ def _notes(corpus: Corpus, options: MakamOptions, report: MakamReport) -> list[s
             f"Where the tonic is known: F1 {f1['linear', 'pitch classes over the tonic']:.2f} of pitch classes,"
             f" {f1['linear', 'pitch classes and motifs']:.2f} with motifs beside them."
         )
+    if options.epochs:
+        notes.append(f"networks: {options.epochs} epochs, the first draw only")
     if corpus.n_without_label:
         notes.append(
             f"{corpus.n_without_label} recordings have no single value of {options.label} and are left out."

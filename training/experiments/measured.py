@@ -42,6 +42,7 @@ class Measured:
     best_epoch: int | None
     cpu_s: float
     run_id: str
+    experiment: str | None = None
 
     def value(self, metric: str) -> float | None:
         """A figure of test, None where it is not defined."""
@@ -133,6 +134,7 @@ def _measured(row: Mapping[str, Any], protocol: str, scores: Mapping[str, Mappin
         row["best_epoch"],
         row["cpu_s"],
         row["run_id"],
+        row["experiment"],
     )
 
 
