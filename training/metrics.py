@@ -38,6 +38,8 @@ OVER = ("present", "all")
 
 _AT_ONCE = 1 << 22  # weights of draws held at a time, 32 MB
 
+Ranked = tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]
+
 
 @dataclass(frozen=True)
 class Score:
@@ -127,9 +129,11 @@ def group_draws(n_groups: int, n_draws: int, seed: int, most: int) -> Iterator[N
     Drawn in one order from one generator, so that the draws do not depend on `most`.
     """
     rng = np.random.default_rng(seed)
-    shares = np.full(n_groups, 1.0 / n_groups)
     for first in range(0, n_draws, most):
-        yield rng.multinomial(n_groups, shares, size=min(most, n_draws - first))
+        n = min(most, n_draws - first)
+        # Counting drawn numbers costs a tenth of multinomial draws.
+        drawn = rng.integers(0, n_groups, size=(n, n_groups)) + n_groups * np.arange(n)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=n * n_groups).reshape(n, n_groups).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -139,19 +143,17 @@ class Tally:
     Attributes
     ----------
     names : of the groups, ascending
-    counts : float64, shape (n_groups, n_classes * n_classes), clips by group, class and predicted class
+    counts : float64, shape (n_groups, 3 * n_classes), by group and class: clips, clips predicted so, clips right
     loss : float64, shape (n_groups,), summed -ln of the true class's probability; infinite where that is 0
-    group : int64, shape (n,), each clip's group
-    ranked : for each class with clips and other clips: clips by ascending probability of it, whether each is of
-        the class, and the first clip of each run of equal probabilities
+    ranked : for each class with clips and other clips: group of each clip by ascending probability of the class,
+        whether it is of the class, whether its probability is above the one before
     over : see `scores`
     """
 
     names: tuple[str, ...]
     counts: NDArray[np.float64]
     loss: NDArray[np.float64]
-    group: NDArray[np.int64]
-    ranked: tuple[tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]] | None, ...]
+    ranked: tuple[Ranked | None, ...]
     n_classes: int
     over: str
 
@@ -191,15 +193,17 @@ class Tally:
         names = sorted(set(groups))
         numbers = {name: i for i, name in enumerate(names)}
         group = np.array([numbers[g] for g in groups], dtype=np.int64)
-        cell = (group * n_classes + truth) * n_classes + predicted_classes(given)
-        counts = np.bincount(cell, minlength=len(names) * n_classes**2).astype(np.float64)
+        said = predicted_classes(given)
+        is_right = said == truth
+        cells = (group * n_classes + truth, group * n_classes + said, (group * n_classes + truth)[is_right])
+        counts = np.concatenate(
+            [np.bincount(c, minlength=len(names) * n_classes).reshape(-1, n_classes) for c in cells], axis=1
+        ).astype(np.float64)
         with np.errstate(divide="ignore"):
             lost = -np.log(given[np.arange(truth.size), truth].astype(np.float64))
         loss = np.bincount(group, weights=lost, minlength=len(names)).astype(np.float64)
-        ranked = tuple(_ranked(given[:, c], truth == c) for c in range(n_classes))
-        return cls(
-            tuple(names), counts.reshape(len(names), n_classes**2), loss, group, ranked, n_classes, over
-        )
+        ranked = tuple(_ranked(given[:, c], truth == c, group) for c in range(n_classes))
+        return cls(tuple(names), counts, loss, ranked, n_classes, over)
 
     def figures(self, weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
         """Every figure under weights of the groups.
@@ -212,11 +216,8 @@ class Tally:
         -------
         By name of `METRICS` float64, shape (n_draws,), NaN where not defined.
         """
-        n_draws = weights.shape[0]
-        table = (weights @ self.counts).reshape(n_draws, self.n_classes, self.n_classes)
-        n = table.sum(axis=(1, 2))
-        hit = np.diagonal(table, axis1=1, axis2=2)
-        true, said = table.sum(axis=2), table.sum(axis=1)
+        true, said, hit = np.split(weights @ self.counts, 3, axis=1)
+        n = true.sum(axis=1)
         is_there = true > 0
         has_two = is_there.sum(axis=1) > 1
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -243,28 +244,19 @@ class Tally:
     def _auc(
         self, weights: NDArray[np.int64], chosen: NDArray[np.bool_], is_defined: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
-        """Macro area under the curve, one class against the rest.
+        """Macro area under the curve, one class against the rest."""
+        from motifdb.kernels.areas import weighted_areas
 
-        For a class it is the chance that a clip of it has a higher probability than one of another class, ties counting half
-        (Hanley and McNeil 1982): the weight of clips of other classes below each clip of the class, summed.
-        """
         values = np.full(chosen.shape, np.nan)
         for c, ranks in enumerate(self.ranked):
-            if ranks is None:
-                continue
-            order, is_class, first = ranks
-            w = weights[:, self.group[order]].astype(np.float64)
-            others = np.add.reduceat(np.where(is_class, 0.0, w), first, axis=1)
-            own = np.add.reduceat(np.where(is_class, w, 0.0), first, axis=1)
-            below = np.cumsum(others, axis=1) - 0.5 * others
-            with np.errstate(divide="ignore", invalid="ignore"):
-                values[:, c] = (own * below).sum(axis=1) / (own.sum(axis=1) * others.sum(axis=1))
+            if ranks is not None:
+                values[:, c] = weighted_areas(weights, *ranks)
         return _mean_over(values, chosen, is_defined)
 
 
 def sampled(tally: Tally, n_draws: int, seed: int) -> dict[str, NDArray[np.float64]]:
     """Every figure in each of `n_draws` draws of groups; float64, shape (n_draws,), NaN where not defined."""
-    most = max(1, _AT_ONCE // max(tally.group.size, tally.n_groups, 1))
+    most = max(1, _AT_ONCE // max(tally.n_groups, 1))
     parts = [tally.figures(w) for w in group_draws(tally.n_groups, n_draws, seed, most)]
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
@@ -291,14 +283,13 @@ def calibration_error(
 
 
 def _ranked(
-    value: NDArray[np.float32], is_class: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]] | None:
+    value: NDArray[np.float32], is_class: NDArray[np.bool_], group: NDArray[np.int64]
+) -> Ranked | None:
     if not is_class.any() or is_class.all():
         return None
     order = np.argsort(value, kind="stable")
     ascending = value[order]
-    first = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]])
-    return order.astype(np.int64), is_class[order], first.astype(np.int64)
+    return group[order], is_class[order], np.r_[True, ascending[1:] > ascending[:-1]]
 
 
 def _mean_over(
