@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from motifdb.errors import NotFoundError, nearest
 from motifdb.training.clip_facts import LABEL_PREFIX
-from motifdb.training.splits import SplitConfig
+from motifdb.training.splits import ONE_EACH, SplitConfig
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -55,12 +55,14 @@ class Keys:
     ----------
     island : name for `SplitConfig.by`
     source : likewise; `merge_source` unites those that share sound
+    is_crossed : whether most sources have clips of several classes (a singer who sings every style); each is then a fold of its own
     notes : sentences
     """
 
     island: str
     source: tuple[str, ...]
     merge_source: bool
+    is_crossed: bool
     notes: tuple[str, ...]
 
 
@@ -90,17 +92,28 @@ def choose_keys(facts: ClipFacts, label: str, island: str | None, source: str | 
             notes.append("islands are recordings: no audit is stored that says which recordings share sound")
     given = _checked(source, names) if source is not None else ("source" if "source" in names else None)
     if given is not None:
-        return Keys(
-            island,
-            (f"{LABEL_PREFIX}{given}",),
-            False,
-            (*notes, f"sources are the values of the label {given}"),
-        )
+        name = f"{LABEL_PREFIX}{given}"
+        is_crossed = _is_crossed(facts.key(name), facts.key(label))
+        notes.append(f"sources are the values of the label {given}")
+        if is_crossed:
+            notes.append(
+                f"most of them have clips of several values of {label}: one after the other is held out"
+            )
+        return Keys(island, (name,), False, is_crossed, tuple(notes))
     if "recording" in names and label != "recording":
         notes.append("sources are derived: recordings by their label, united where they share sound")
-        return Keys(island, ("label.recording",), True, tuple(notes))
+        return Keys(island, ("label.recording",), True, False, tuple(notes))
     notes.append("sources are derived: recordings, united where they share sound")
-    return Keys(island, ("recording",), True, tuple(notes))
+    return Keys(island, ("recording",), True, False, tuple(notes))
+
+
+def _is_crossed(source: Sequence[str | None], label: Sequence[str | None]) -> bool:
+    """Whether more than half of the sources have clips of several classes."""
+    classes: dict[str, set[str]] = {}
+    for key, value in zip(source, label, strict=True):
+        if key is not None and value is not None:
+            classes.setdefault(key, set()).add(value)
+    return 2 * sum(len(c) > 1 for c in classes.values()) > len(classes)
 
 
 def _checked(name: str, names: Sequence[str]) -> str:
@@ -130,6 +143,8 @@ def protocols(
         base, method="held-out", by=keys.source, merge_shared=keys.merge_source, unit="contents",
         valid_by=(keys.island,) if valid_share else (), allow_leak=not keys.merge_source, drop_rare=True,
     )  # fmt: skip
+    if keys.is_crossed:
+        source = replace(source, method="kfold", folds=ONE_EACH, drop_rare=False, unit="files")
     names = replace(
         base, method="held-out", by=("label.recording",), as_published=True, allow_leak=True, drop_rare=True,
         valid_by=(keys.island,) if valid_share else (),
