@@ -125,7 +125,7 @@ def split_row(snapshot: Snapshot, split_id: str) -> dict[str, Any]:
 
 
 def find_split(snapshot: Snapshot, text: str | None = None) -> str:
-    """The id of a split, from its name or the beginning of its id; of the only one where None.
+    """The id of a split, from its name, or the beginning of its id or name; of the only one where None.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def find_split(snapshot: Snapshot, text: str | None = None) -> str:
 
 
 def find_clips(snapshot: Snapshot, text: str | None = None) -> str:
-    """The id of an analysis of clips, from its name or the beginning of its id; of the only one where None.
+    """The id of an analysis of clips, from its name, or the beginning of its id or name; of the only one where None.
 
     Raises
     ------
@@ -169,8 +169,13 @@ def _find(snapshot: Snapshot, kind: str, text: str | None) -> dict[str, Any]:
     if named:
         return dict(named[0])
     found = [r for r in rows if text and r["analysis_id"].startswith(text.lower())]
+    if not found and text:
+        # the beginning of a name will do where it is the beginning of one
+        begun = [r for r in rows if r["name"].startswith(text)]
+        found = begun[:1] if len({r["name"] for r in begun}) == 1 else begun
     if not found:
         raise NotFoundError(f"there is no {one} {text!r}; {nearest(text, (r['name'] for r in rows))}")
     if len(found) > 1:
-        raise UsageError(f"several {many} begin with {text!r}; give more of the id")
+        names = ", ".join(sorted({f"{r['name']!r} ({r['analysis_id'][:8]})" for r in found})[:5])
+        raise UsageError(f"several {many} begin with {text!r}: {names}; give more of it")
     return dict(found[0])

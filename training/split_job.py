@@ -80,7 +80,7 @@ def run_split(options: SplitOptions, writer: Writer) -> Made:
     entries = zip(clip_id, split.label, split.group, split.part.T.tolist(), strict=True)
     inputs = set_hash(" ".join([c, label, group, repr(part)]) for c, label, group, part in entries)
     parameters = config.parameters() | {"inputs_hash": inputs}
-    name = options.name or _default_name(config)
+    name = options.name or _default_name(config, _stored_name(snapshot, facts.analysis_id))
     analysis = Analysis(name, "split", facts.analysis_id, parameters, SPLIT_VERSION, inputs, len(clip_id))
     known = Known.of(snapshot)
     if analysis.id in known.analyses:
@@ -201,13 +201,29 @@ def _rows(split_id: str, clip_id: list[str], split: Split) -> pa.Table:
     )
 
 
-def _default_name(config: SplitConfig) -> str:
+def _default_name(config: SplitConfig, clips_name: str) -> str:
     """What a split is called that nobody named: enough to tell splits apart in a list."""
     words = [config.method if config.like is None else "like another"]
     words += [f"by {'+'.join(config.by)}"] if config.by else []
     words += ["as published"] if config.as_published else []
     words += ["distinct contents"] if config.unit == "contents" else []
-    return " ".join([*words, f"of {config.label}, seed {config.seed}"])
+    plain = SplitConfig()
+    more = {
+        "folds": "{} folds",
+        "test_share": "test {:g}",
+        "valid_share": "valid {:g}",
+        "stratified": "not stratified",
+        "merge_shared": "merged",
+        "allow_leak": "leaks allowed",
+        "drop_rare": "without rare classes",
+    }
+    said = [
+        text.format(getattr(config, k)) for k, text in more.items() if getattr(config, k) != getattr(plain, k)
+    ]
+    said = ["a fold per group" if text == "0 folds" else text for text in said]
+    said += [f"valid by {'+'.join(config.valid_by)}"] if config.valid_by else []
+    said += [f"clips {clips_name}"] if clips_name != "files" else []
+    return ", ".join([" ".join([*words, f"of {config.label}"]), f"seed {config.seed}", *said])
 
 
 def _stored_name(snapshot: Snapshot, analysis_id: str) -> str:

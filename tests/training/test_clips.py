@@ -17,12 +17,14 @@ from typer.testing import CliRunner
 
 from motifdb.catalog.store import Changes, create, open_snapshot, open_writer
 from motifdb.cli import app
+from motifdb.config import Config
 from motifdb.errors import MotifdbError, NotFoundError, UsageError
 from motifdb.query.check import check
 from motifdb.training.clip_job import ClipOptions, Cut, cut_clips
 from motifdb.training.clips import SLACK_S, drawn_like, overlaps_any, segments, union, windows
 from motifdb.training.examples import find_clips
 from tests.query.example import MINING_ID, RECORDING, example_tables
+from tests.training.small import tone
 
 
 def spans(rng: np.random.Generator, n: int, longest_s: float) -> tuple[Any, Any]:
@@ -230,3 +232,25 @@ def test_the_command_says_the_size_first(db: Path) -> None:
     assert " clips of " in lines[0] and "are distinct" in lines[0] and "MB as spans" in lines[0]
     assert any(line.startswith("clips 'random of gap 0, seed 4'") for line in lines)
     assert "f0 tracks without sound" in result.output
+
+
+def test_sound_that_is_not_kept_is_read_again(tmp_path: Path) -> None:
+    from motifdb.pipelines.ingest import Options, ingest
+    from motifdb.pipelines.progress import Quiet
+
+    soundfile = pytest.importorskip("soundfile")
+    (tmp_path / "songs").mkdir()
+    for i, seconds in enumerate((1.5, 2.2)):
+        soundfile.write(tmp_path / "songs" / f"{i}.wav", tone(200.0 + i, seconds, i), 16_000)
+    path = tmp_path / "x.motifdb"
+    create(path)
+    with open_writer(path) as writer:
+        ingest(Options((tmp_path / "songs",), Config(), until="files"), writer, Quiet())
+    assert cut(path, "window", window_s=1.0, keep_audio=False).size.n_clips == 3 and not rows(path, "audio")
+    (tmp_path / "songs" / "0.wav").unlink()
+    made = cut(path, "window", window_s=1.0)
+    assert (
+        made.n_new == 0 and made.filled is not None and (made.filled.n_wanted, made.filled.n_done) == (2, 1)
+    )
+    assert len(made.notes) == 1 and made.notes[0].startswith("0.wav is not there any more")
+    assert [len(row["pcm"]) / 32_000 for row in rows(path, "audio")] == [2.2]

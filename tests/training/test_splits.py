@@ -170,6 +170,17 @@ def test_the_command_prints_the_report(small: Small) -> None:
     assert said["folds"][0]["leaks"]["same-content"]["clips"] > 0
 
 
+def test_splits_are_found_by_the_beginning_of_a_name(small: Small) -> None:
+    made = divide(small, SplitConfig("kfold", "work", ("recording",), folds=2, valid_share=0))
+    assert made.name == "kfold by recording of work, seed 0, 2 folds, valid 0"
+    assert find_split(small.snapshot, "kfold by recording of work") == made.split_id
+    divide(small, SplitConfig("kfold", "work", ("recording",), folds=2))
+    with pytest.raises(
+        UsageError, match="several splits begin with 'kfold by recording of w': 'kfold by rec"
+    ):
+        find_split(small.snapshot, "kfold by recording of w")
+
+
 def test_no_clips_names_the_commands_that_make_them(tmp_path: Path) -> None:
     from motifdb.catalog.store import create
 
