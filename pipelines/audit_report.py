@@ -2,7 +2,8 @@
 
 **Conventions.** A file is an input (state `input`); a content is a recording, a distinct content of files. Groups are of
 what is linked directly or through others. Labels whose values name single files (more different values than half of
-the files that have one) are left out unless they are asked for: they can neither contradict each other nor be rare.
+the files that have one; never singer, style, work or artist) are left out unless they are asked for: that they
+contradict each other, or are rare, says nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
 WIDTH = 100
+CLASSES = ("singer", "style", "work", "artist")
+"""Labels that are looked at however many values they have."""
+
 RARE = 3
 """A value that fewer recordings have is rare."""
 
@@ -165,7 +169,8 @@ def _chosen(values: Mapping[str, _Values], wanted: Sequence[str]) -> tuple[list[
     for name, by_recording in values.items():
         different = {value for counts in by_recording.values() for value in counts}
         n_files = sum(counts.total() for counts in by_recording.values())
-        (left_out if 2 * len(different) > n_files and n_files > 2 else chosen).append(name)
+        is_name = name not in CLASSES and 2 * len(different) > n_files
+        (left_out if is_name else chosen).append(name)
     return chosen, left_out
 
 
