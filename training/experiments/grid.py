@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.training.experiments import protocols as pr
-from motifdb.training.experiments.cells import CellPlan, CellReport, Say, expected_cpu_s, run_cells
+from motifdb.training.experiments.cells import (
+    CellPlan,
+    CellReport,
+    Say,
+    expected_cpu_s,
+    missing_cells,
+    run_cells,
+)
 from motifdb.training.experiments.measured import Measured, gather
 from motifdb.training.experiments.published import TABLES, Cell, PublishedTable
 
@@ -114,11 +121,14 @@ class GridReport:
 
 @dataclass(frozen=True)
 class Planned:
-    """Cells to run, each beside the published cell (None: baselines) and the column it belongs to."""
+    """Cells to run, each beside the published cell (None: baselines), its set of clips and its column.
+
+    `expected_s` is the processor seconds of the networks that are not done yet, at most; `n_networks` is how many these are.
+    """
 
     plans: tuple[tuple[CellPlan, Cell | None, str, str], ...]
     expected_s: float
-    """Processor seconds of every network together, at most; those that are done are counted too."""
+    n_networks: int
 
 
 def run_grid(options: GridOptions, path: Path, progress: Progress, say: Say) -> GridReport:
@@ -144,14 +154,12 @@ def run_grid(options: GridOptions, path: Path, progress: Progress, say: Say) -> 
     report = GridReport(table, options.columns, options.scale, label, {})
     progress.start("dividing clips")
     splits = _splits(options, path, label, sorted({c.clips for c in chosen}), report)
-    planned = _plan(options, path, table, chosen, splits, report)
+    planned = _plan(options, path, table, chosen, splits, report, label)
     on_gpu = _has_gpu(options.device)
     if planned.expected_s > HOUR_S and not on_gpu and not options.is_long_fine:
         raise UsageError(too_long(planned, options))
     if planned.expected_s and not on_gpu:
-        say(
-            f"networks take about {_time(planned.expected_s)} of processor time at most, less what is done already"
-        )
+        say(f"networks take about {_time(planned.expected_s)} of processor time at most")
     report.cells = run_cells(
         path,
         [plan for plan, *_ in planned.plans],
@@ -255,13 +263,14 @@ def _plan(
     chosen: Sequence[Cell],
     splits: dict[str, dict[str, str]],
     report: GridReport,
+    label: str,
 ) -> Planned:
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.training.examples import load_examples, split_folds
 
     snapshot = open_snapshot(path)
     plans: list[tuple[CellPlan, Cell | None, str, str]] = []
-    expected_s = 0.0
+    costs: list[tuple[CellPlan, float]] = []
     for kind, columns in splits.items():
         for column, split_id in columns.items():
             folds = [
@@ -291,17 +300,18 @@ def _plan(
                             table.name, cell.name, column, split_id, fold, seed, recipe, options.subset
                         )
                         plans.append((plan, cell, kind, column))
-                        expected_s += expected_cpu_s(recipe, n_train, mean_s)
+                        costs.append((plan, expected_cpu_s(recipe, n_train, mean_s)))
     for cell in table.cells:
         if cell not in chosen:
             report.not_run.setdefault(cell.name, "not asked for")
-    return Planned(tuple(plans), expected_s)
+    missing = {id(p) for p in missing_cells(snapshot, [p for p, _ in costs], label)}
+    waiting = [cost for plan, cost in costs if id(plan) in missing]
+    return Planned(tuple(plans), sum(waiting), len(waiting))
 
 
 def too_long(planned: Planned, options: GridOptions) -> str:
     """How long a grid would take, and which smaller one ends within an hour."""
-    n_cells = sum(cell is not None for _, cell, _, _ in planned.plans)
-    per_cell_s = planned.expected_s / max(n_cells, 1)
+    per_cell_s = planned.expected_s / planned.n_networks
     n_fit = int(HOUR_S / max(per_cell_s, 1e-9))
     ways = []
     if options.scale == "paper":
@@ -313,7 +323,7 @@ def too_long(planned: Planned, options: GridOptions) -> str:
     share = HOUR_S / planned.expected_s
     ways.append(f"--epochs and --subset that together are {share:.2g} of this work")
     return (
-        f"this grid is {n_cells} runs of about {_time(per_cell_s)} of processor time each, {_time(planned.expected_s)} at most;"
+        f"this grid is {planned.n_networks} runs of about {_time(per_cell_s)} of processor time each, {_time(planned.expected_s)} at most;"
         f" within an hour fits: {', or '.join(ways)}. --long starts it all the same; a stopped grid goes on where it was"
     )
 
