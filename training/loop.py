@@ -176,6 +176,8 @@ def train(
             row = run.close_epoch()
             if on_epoch is not None:
                 on_epoch(row)
+            if stop.is_set() and gang.world == 1:
+                raise KeyboardInterrupt
         return run.trained()
 
 
@@ -440,8 +442,6 @@ class _Run:
         at.is_done = at.epoch >= recipe.max_epochs or 0 < recipe.patience <= at.n_worse
         at.epoch, at.batch, at.sums = at.epoch + 1, 0, [0.0] * 5
         self.save(is_best=is_best)
-        if self.stop.is_set() and gang.world == 1 and not at.is_done:
-            raise KeyboardInterrupt
         return row
 
     def _valid(self) -> tuple[float | None, float | None]:
@@ -582,4 +582,5 @@ def _interruptible() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        if before is not None:  # None: set by something that is not Python, and cannot be set again from here
+            signal.signal(signal.SIGINT, before)

@@ -14,7 +14,7 @@ import json
 import logging
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,27 @@ def _fit(given: dict[str, Any], workers: int, folder: Path, *, on_gpu: bool, is_
         ) from error
     finally:
         shutil.rmtree(storage, ignore_errors=True)
+
+
+def _in_thread(work: Callable[[], object]) -> None:
+    """Do it in another thread: in the main one Ray Train keeps Ctrl-C for itself, also afterwards, and leaves without a word.
+
+    On Ctrl-C the thread is left behind; it ends with the cluster, or with our connection to it.
+    """
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # handed over, not swallowed
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="motifdb-ray-train", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+    if failed:
+        raise failed[0]
 
 
 def _worker(given: dict[str, Any]) -> None:
