@@ -53,7 +53,7 @@ def ray_cluster(workers: int, address: str | None = None) -> Iterator[int]:
                 # Lance warns of forks; Ray's daemons fork only to become another program at once
                 warnings.filterwarnings("ignore", message="lance is not fork-safe")
                 ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises a bare one where its processes do not start in time
             where = f"the cluster at {address}" if address else "a local cluster"
             raise UsageError(f"Ray could not reach or start {where}: {error}") from error
     try:
