@@ -72,17 +72,17 @@ def test_parts_and_samples_of_the_work_find_the_same() -> None:
 
 
 def test_agreement_counts_partners_as_the_plain_one() -> None:
-    song = voice(1.0, 7)
+    song = voice(0.4, 7)
     rng = np.random.default_rng(0)
-    sounds = [song[:12000], song[2000:] + 0.02 * rng.standard_normal(14000).astype(np.float32)]
+    sounds = [song[:5600], song[1000:] + 0.02 * rng.standard_normal(5400).astype(np.float32)]
     sets = sets_of(sounds)
-    found = overlap_agreement(sets, np.array([0], np.int32), np.array([1], np.int32), np.array([-2000.0]))
+    found = overlap_agreement(sets, np.array([0], np.int32), np.array([1], np.int32), np.array([-1000.0]))
     one, other = (plain.anchors(s) for s in sounds)
-    low = max(one[0][0], other[0][0] + 2000) - PARTNER_SAMPLES
-    high = min(one[-1][0], other[-1][0] + 2000) + PARTNER_SAMPLES
+    low = max(one[0][0], other[0][0] + 1000) - PARTNER_SAMPLES
+    high = min(one[-1][0], other[-1][0] + 1000) + PARTNER_SAMPLES
     one = [x for x in one if low <= x[0] <= high]
-    other = [x for x in other if low <= x[0] + 2000 <= high]
-    n = plain.partners(one, other, -2000.0, PARTNER_SAMPLES, PARTNER_LEVELS)
+    other = [x for x in other if low <= x[0] + 1000 <= high]
+    n = plain.partners(one, other, -1000.0, PARTNER_SAMPLES, PARTNER_LEVELS)
     assert 0.3 < found[0] < 1
     assert found[0] == pytest.approx(2 * n / (len(one) + len(other)), abs=0.02)
 
