@@ -60,6 +60,8 @@ class ContourGru(Classifier):
 class ContourCnn(Classifier):
     """Convolutions over time that halve the steps each, pooling, classes: for contours of thousands of steps.
 
+    With bands of a spectrum as rows it is a small time-delay network, as speaker recognition has them (`tdnn`).
+
     Parameters
     ----------
     n_rows, n_classes : channels of the contour and classes to tell apart

@@ -184,6 +184,13 @@ def _specs() -> tuple[ModelSpec, ...]:
             "a small convolutional network over contours, for thousands of steps",
             "contour:ContourCnn",
         ),
+        ModelSpec(
+            "tdnn",
+            "as speaker recognition has it (x-vectors, Snyder et al. 2018), made small",
+            "convolutions over time with bands as channels, mean and deviation pooled: the cheapest network over sound",
+            "contour:ContourCnn",
+            {"n_blocks": 3, "dropout": 0.3},
+        ),
     )
 
 

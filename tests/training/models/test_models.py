@@ -36,6 +36,7 @@ COUNTS: list[tuple[str, dict[str, Any], int, int, int]] = [
     ("res-lstm-compact", {}, 128, 4, 4_222_148),
     ("contour-gru", {}, 3, 20, 40_756),
     ("contour-cnn", {}, 3, 20, 65_492),
+    ("tdnn", {}, 128, 5, 82_949),
 ]
 
 # the same layers, narrower
@@ -53,6 +54,7 @@ NARROW: dict[str, dict[str, Any]] = {
     "res-lstm-compact": {"channels": 8, "hidden": 8},
     "contour-gru": {},
     "contour-cnn": {},
+    "tdnn": {},
 }
 FIXED = ("crnn-released", "residual-blstm-released")
 BIG = ("resnet-50", "densenet-161")
