@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from motifdb.errors import NotFoundError, UsageError, nearest
+from motifdb.errors import NotFoundError, UsageError
 from motifdb.ids import hash_text, set_hash
 from motifdb.pipelines.analyses import Analysis
 from motifdb.pipelines.committer import Committer, quoted
@@ -20,8 +19,8 @@ from motifdb.pipelines.keep_audio import Filled, ensure_audio
 from motifdb.pipelines.known import Known
 from motifdb.pipelines.stages import coverage_row
 from motifdb.schemas import CLIPS, COVERAGE
+from motifdb.training.clip_options import ClipOptions, Size, differs
 from motifdb.training.clips import (
-    KINDS,
     OF_MOTIFS,
     Drawn,
     Spans,
@@ -33,6 +32,7 @@ from motifdb.training.clips import (
     union,
     windows,
 )
+from motifdb.training.mined import find_mined, is_per_recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,133 +41,9 @@ if TYPE_CHECKING:
     from motifdb.catalog.writer import Writer
     from motifdb.pipelines.progress import Progress
 
+__all__ = ["ClipOptions", "Cut", "Size", "cut_clips", "find_mined"]
+
 CLIPS_VERSION = 1
-BYTES_PER_S = 32_000
-"""16 kHz, 16 bits, one channel."""
-
-
-@dataclass(frozen=True)
-class ClipOptions:
-    """What to cut; see `motifdb clips --help`.
-
-    Parameters
-    ----------
-    kind : one of `motifdb.training.clips.KINDS`
-    analysis : mining analysis whose occurrences are cut, by name or beginning of its id; None is the only one
-    max_per_motif, limit : at most so many clips of each motif, and in all, drawn at random
-    min_duration_s, max_duration_s : of an occurrence that becomes a clip, or is matched
-    segment_s : length of a motif_segment
-    window_s, hop_s : of windows; None for the hop is the window
-    seed : of every draw
-    keep_audio : store the recordings' sound where it is not kept yet
-    """
-
-    kind: str = "motif"
-    analysis: str | None = None
-    max_per_motif: int | None = None
-    limit: int | None = None
-    min_duration_s: float = 0.0
-    max_duration_s: float | None = None
-    segment_s: float = 3.0
-    window_s: float = 3.0
-    hop_s: float | None = None
-    seed: int = 0
-    name: str | None = None
-    keep_audio: bool = True
-    engine: str = "auto"
-    workers: int | None = None
-    ray_address: str | None = None
-
-    def check(self) -> None:
-        """Refuse what cannot be.
-
-        Raises
-        ------
-        UsageError
-        """
-        if self.kind == "file":
-            raise UsageError(
-                "clips of kind file are made by `motifdb ingest DIR --as-clips`, one of each file"
-            )
-        if self.kind not in KINDS:
-            raise UsageError(
-                f"there is no kind of clips {self.kind!r}; {nearest(self.kind, [*KINDS, 'file'])}"
-            )
-        if self.kind == "window" and self.analysis is not None:
-            raise UsageError("windows are cut from whole recordings; leave out --analysis")
-        for option, value in (
-            ("--max-per-motif", self.max_per_motif),
-            ("--limit", self.limit),
-            ("--segment-s", self.segment_s),
-            ("--window-s", self.window_s),
-            ("--hop-s", self.hop_s),
-            ("--max-duration", self.max_duration_s),
-        ):
-            if value is not None and not 0 < value < float("inf"):
-                raise UsageError(f"{option} must be more than 0, got {value:g}")
-        if not 0 <= self.min_duration_s < float("inf"):
-            raise UsageError(f"--min-duration must be 0 or more, got {self.min_duration_s:g}")
-        if self.max_duration_s is not None and self.max_duration_s < self.min_duration_s:
-            raise UsageError(
-                f"--max-duration {self.max_duration_s:g} is less than --min-duration {self.min_duration_s:g}"
-            )
-        if self.seed < 0:
-            raise UsageError(f"--seed must be 0 or more, got {self.seed}")
-
-    def parameters(self) -> dict[str, Any]:
-        """What makes these clips others than those: only what the kind uses."""
-        if self.kind == "window":
-            hop_s = self.window_s if self.hop_s is None else self.hop_s
-            return {"kind": self.kind, "window_s": self.window_s, "hop_s": hop_s} | (
-                {} if self.limit is None else {"limit": self.limit, "seed": self.seed}
-            )
-        found: dict[str, Any] = {
-            "kind": self.kind,
-            "max_per_motif": self.max_per_motif,
-            "limit": self.limit,
-            "min_duration_s": self.min_duration_s,
-            "max_duration_s": self.max_duration_s,
-            "seed": self.seed,
-        }
-        return found | ({"segment_s": self.segment_s} if self.kind == "motif_segment" else {})
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much the clips are, before anything is stored.
-
-    Attributes
-    ----------
-    n_clips, n_recordings : clips, and recordings that have any
-    total_s, distinct_s : their durations added up, and the sound that they cover
-    n_unplaced : motif clips without a window that matches
-    n_f0 : of the recordings, those without sound
-    """
-
-    n_clips: int
-    n_recordings: int
-    total_s: float
-    distinct_s: float
-    n_unplaced: int = 0
-    n_f0: int = 0
-
-    def lines(self) -> list[str]:
-        """For people."""
-        found = [
-            f"{self.n_clips:,} clips of {self.n_recordings:,} recordings: {self.total_s / 3600:.2f} h, of which"
-            f" {self.distinct_s:,.0f} s are distinct; {self.total_s * BYTES_PER_S / 1e6:,.1f} MB of PCM if they were"
-            f" copied, {self.distinct_s * BYTES_PER_S / 1e6:,.1f} MB as spans of sound that is kept once"
-        ]
-        if self.n_unplaced:
-            found.append(
-                f"{self.n_unplaced:,} motif clips have no window that matches: no voiced stretch is long enough and"
-                " free (a free moment counts once)"
-            )
-        if self.n_f0:
-            found.append(
-                f"{self.n_f0:,} of the recordings are f0 tracks without sound: clips for models of contours"
-            )
-        return found
 
 
 @dataclass
@@ -444,13 +320,13 @@ class _Job:
         options = self.options
         of = "" if self.parent is None else f" of {self.parent['name']}"
         values, frozen = options.parameters(), None
-        is_wide = self.parent is not None and not _is_per_recording(self.parent)
+        is_wide = self.parent is not None and not is_per_recording(self.parent)
         if options.limit is not None or (is_wide and options.max_per_motif is not None):
             # what is drawn from one recording depends on the others: another list is another analysis
             frozen = set_hash(r for r, _ in drawn)
             values["inputs_hash"] = frozen
         return Analysis(
-            options.name or f"{options.kind}{of}{_differs(options)}",
+            options.name or f"{options.kind}{of}{differs(options)}",
             "clips",
             None if self.parent is None else str(self.parent["analysis_id"]),
             values,
@@ -522,61 +398,3 @@ class _Job:
                 f"the name {name!r} is taken by the clips {taken.column(0)[0].as_py()[:8]}, which were cut in another"
                 " way; choose another one with --name"
             )
-
-
-def find_mined(snapshot: Snapshot, text: str | None) -> dict[str, Any]:
-    """The mining analysis, of any scope, or dictionary, that a name or the beginning of an id means; None: the only one.
-
-    Raises
-    ------
-    NotFoundError, UsageError
-        where there is none, or several are meant.
-    """
-    rows = snapshot.table("analyses").to_pylist()
-    mined = [row for row in rows if row["kind"] == "mining"]
-    if not mined:
-        if any(row["kind"] == "contour" for row in rows):
-            raise NotFoundError(
-                "there are no motifs here yet; `motifdb mine` finds them in the stored contours"
-            )
-        raise NotFoundError(
-            "there are no motifs here yet; `motifdb ingest PATH` finds them (without --until), and `motifdb clips --kind"
-            " window` needs none"
-        )
-    meant = [row for row in mined if text is None or text == row["name"]]
-    if not meant and text:
-        meant = [row for row in mined if row["analysis_id"].startswith(text.lower())]
-    if not meant:
-        names = sorted({str(row["name"]) for row in mined})
-        raise NotFoundError(f"there is no mining analysis {text!r}; {nearest(str(text), names)}")
-    if len(meant) > 1:
-        listed = ", ".join(sorted(f"{row['name']} ({row['analysis_id'][:8]})" for row in meant))
-        raise UsageError(f"several mining analyses are meant: {listed}; name one with --analysis")
-    return dict(meant[0])
-
-
-def _differs(options: ClipOptions) -> str:
-    """What else tells clips apart in a list, where nobody named them."""
-    plain = ClipOptions(options.kind)
-    words = {
-        "max_per_motif": "at most {:g} each",
-        "limit": "at most {:g}",
-        "min_duration_s": "from {:g} s",
-        "max_duration_s": "to {:g} s",
-        "segment_s": "of {:g} s",
-        "window_s": "of {:g} s",
-        "hop_s": "every {:g} s",
-        "seed": "seed {:g}",
-    }
-    own = options.parameters()
-    said = [
-        word.format(own[name])
-        for name, word in words.items()
-        if own.get(name) is not None and own[name] != plain.parameters().get(name)
-    ]
-    return "".join(f", {text}" for text in said)
-
-
-def _is_per_recording(row: dict[str, Any]) -> bool:
-    values = json.loads(row["parameters"])
-    return bool(values.get("scope", "recording") == "recording")

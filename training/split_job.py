@@ -20,7 +20,7 @@ from motifdb.pipelines.stages import coverage_row
 from motifdb.schemas import COVERAGE, SPLITS
 from motifdb.training.clip_facts import ClipFacts, facts_of
 from motifdb.training.examples import find_clips, find_split
-from motifdb.training.leaks import KeyLeaks, LeakGraph, key_leaks
+from motifdb.training.leak_graph import KeyLeaks, LeakGraph, key_leaks
 from motifdb.training.splits import PARTS, TEST, Keys, Split, SplitConfig, split_clips
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ times = st.integers(0, 12).map(lambda t: t / 4)
 spans = st.tuples(st.integers(0, 2), times, times).map(lambda s: (s[0], min(s[1:]), max(s[1:])))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(spans, max_size=8), st.lists(st.tuples(spans, times), max_size=12))
 def test_as_every_pair_says(own: list[plain.Span], others: list[tuple[plain.Span, float]]) -> None:
     whole = sorted((k, a, b, b - a + more) for (k, a, b), more in others)

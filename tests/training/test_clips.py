@@ -32,7 +32,7 @@ def spans(rng: np.random.Generator, n: int, longest_s: float) -> tuple[Any, Any]
     return start_s, start_s + rng.integers(1, int(longest_s * 4) + 1, n) / 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000))
 def test_windows_match_lie_in_voiced_stretches_and_keep_clear(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -50,7 +50,7 @@ configs = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.builds(keys, st.integers(4, 60), st.integers(0, 1000)), configs)
 def test_groups_stay_whole_and_folds_cover(known: Keys, config: SplitConfig) -> None:
     if config.method == "random":

@@ -19,7 +19,8 @@ from motifdb.errors import UsageError
 from motifdb.pipelines.analyses import Analysis
 from motifdb.schemas import TABLES
 from motifdb.training.clip_facts import ClipFacts, facts_of
-from motifdb.training.leaks import KINDS, LeakGraph, Links, leak_report, leak_reports, leak_text
+from motifdb.training.leak_graph import KINDS, LeakGraph, Links
+from motifdb.training.leaks import leak_report, leak_reports, leak_text
 from motifdb.training.split_job import SplitOptions, run_split
 from motifdb.training.splits import SplitConfig, make_split
 from tests.reference import leaks as plain
@@ -79,7 +80,7 @@ def graph_of(clips: list[plain.Clip], links: list[plain.Link]) -> LeakGraph:
     return LeakGraph(facts, axis, Links(source, target, *column))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000))
 def test_as_every_pair_says(seed: int) -> None:
     clips, links = world(seed)
