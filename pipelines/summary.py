@@ -29,6 +29,8 @@ def summary(path: Path, options: Options, report: Report) -> str:
         )
     if report.has_metadata:
         lines.append(_labels(report))
+    if report.n_other_suffix:
+        lines.append(f"{report.n_other_suffix:,} manifest rows name a file by another suffix than it has")
     lines += _kept(options, report)
     next_step = f"motifdb status --db {quote(str(path))}"
     with Database(path) as database:
@@ -52,8 +54,6 @@ def _labels(report: Report) -> str:
             f"labels: {report.n_unmatched_rows:,} manifest rows name no file here,"
             f" {report.n_unmatched_files:,} inputs are in no row"
         )
-    if report.n_other_suffix:
-        said += f"; {report.n_other_suffix:,} rows name a file by another suffix than it has"
     return said
 
 

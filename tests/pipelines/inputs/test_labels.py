@@ -257,3 +257,30 @@ def test_real_manifests_match_every_file(name: str, n_rows: int, n_references: i
     root = corpora_root() / name
     result = joined(root, root / "manifest.csv")
     assert (len(result.rows), len(result.references), result.n_unmatched_rows) == (n_rows, n_references, 0)
+
+
+def test_a_row_may_name_a_file_by_another_suffix(tmp_path: Path) -> None:
+    root = corpus(tmp_path, "a/one.flac", "a/two.flac", "a/two.mp3", "b.flac", "b.wav", "c.csv", "d.1.ogg")
+    manifest = tmp_path / "m.csv"
+    lines = [
+        "file,key",
+        "a/one.wav,1",
+        "a/two.wav,2",
+        "b.wav,3",
+        "b.aiff,4",
+        "c.wav,5",
+        "d.1.wav,6",
+        "a/none.wav,7",
+    ]
+    manifest.write_text("\n".join(lines) + "\n")
+    result = joined(root, manifest)
+    assert by_path(result) == {"a/one.flac": {"key": "1"}, "b.wav": {"key": "3"}, "d.1.ogg": {"key": "6"}}
+    assert (result.n_other_suffix, result.n_unmatched_rows) == (2, 4)  # two.wav and b.aiff could be two files
+
+
+def test_a_whole_name_goes_before_one_that_differs_in_suffix(tmp_path: Path) -> None:
+    root, manifest = corpus(tmp_path, "a.flac"), tmp_path / "m.csv"
+    manifest.write_text("path,file,key\na.wav,x,1\na.flac,y,2\n")
+    result = joined(root, manifest)
+    assert by_path(result) == {"a.flac": {"file": "y", "key": "2"}}
+    assert (result.n_other_suffix, result.n_unmatched_rows) == (0, 1)
