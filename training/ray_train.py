@@ -10,11 +10,12 @@ path: a checkpoint handed to Ray Train just before a kill can be lost with the p
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ MAX_FAILURES = 3
 """So many times a group that lost a worker is started anew."""
 
 POLL_S = 0.5
+ABORT_S = 10.0
+"""How long workers have to end on Ctrl-C."""
+
 _FAILED = "failed-{rank}.json"
 
 
@@ -116,13 +120,22 @@ def _on_gpu(device: str, workers: int) -> bool:
 
 def _fit(given: dict[str, Any], workers: int, folder: Path, *, on_gpu: bool, is_local: bool) -> None:
     """Run Ray Train until its workers have ended well."""
+    import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)  # what is worth saying, we say
     storage = folder / "ray"
     local: dict[str, Any] = {"env_vars": {"GLOO_SOCKET_IFNAME": "lo"}} if is_local else {}
-    trainer = TorchTrainer(
+    controllers: list[Any] = []
+
+    class Trainer(TorchTrainer):  # type: ignore[misc]  # ray is untyped to us
+        """Leaves Ctrl-C to us: Ray Train would keep it for itself, also afterwards, and leave without a word."""
+
+        def _register_sigint_handler(self, controller: Any) -> None:
+            controllers.append(controller)
+
+    trainer = Trainer(
         _worker,
         train_loop_config=given,
         torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo"),
@@ -141,10 +154,12 @@ def _fit(given: dict[str, Any], workers: int, folder: Path, *, on_gpu: bool, is_
     try:
         trainer.fit()
     except KeyboardInterrupt:
+        for controller in controllers:
+            with contextlib.suppress(Exception):  # it ends by it, which is what is wanted
+                ray.get(controller.abort.remote(), timeout=ABORT_S)
         raise
-    except (
-        Exception
-    ) as error:  # Ray has an exception for each way a group can fail, all of them ours to tell in a sentence
+    except Exception as error:
+        # Ray has an exception for each way a group can fail; all of them are ours to tell in a sentence
         _raise_failure(folder)
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise UsageError(
@@ -153,27 +168,6 @@ def _fit(given: dict[str, Any], workers: int, folder: Path, *, on_gpu: bool, is_
         ) from error
     finally:
         shutil.rmtree(storage, ignore_errors=True)
-
-
-def _in_thread(work: Callable[[], object]) -> None:
-    """Do it in another thread: in the main one Ray Train keeps Ctrl-C for itself, also afterwards, and leaves without a word.
-
-    On Ctrl-C the thread is left behind; it ends with the cluster, or with our connection to it.
-    """
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # handed over, not swallowed
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="motifdb-ray-train", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.2)
-    if failed:
-        raise failed[0]
 
 
 def _worker(given: dict[str, Any]) -> None:
@@ -226,17 +220,19 @@ def _watched(folder: Path, on_epoch: OnEpoch | None) -> Iterator[None]:
         yield
         return
     over = threading.Event()
-    n_told = 0
+
+    def there() -> list[dict[str, Any]]:
+        path = folder / checkpoint.STATE
+        try:
+            return list(checkpoint.read_header(path)["rows"]) if path.exists() else []
+        except (checkpoint.CheckpointError, KeyError):
+            return []
+
+    n_told = len(there())  # by the session before, where a run is taken up
 
     def look() -> None:
         nonlocal n_told
-        path = folder / checkpoint.STATE
-        if not path.exists():
-            return
-        try:
-            rows = checkpoint.read_header(path)["rows"]
-        except (checkpoint.CheckpointError, KeyError):
-            return
+        rows = there()
         for row in rows[n_told:]:
             on_epoch(row)
         n_told = max(n_told, len(rows))
