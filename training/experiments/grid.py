@@ -154,6 +154,8 @@ def run_grid(options: GridOptions, path: Path, progress: Progress, say: Say) -> 
     report = GridReport(table, options.columns, options.scale, label, {})
     progress.start("dividing clips")
     splits = _splits(options, path, label, sorted({c.clips for c in chosen}), report)
+    if options.only_folds is not None:
+        report.notes.append(f"folds {', '.join(map(str, options.only_folds))} only, of every column")
     planned = _plan(options, path, table, chosen, splits, report, label)
     on_gpu = _has_gpu(options.device)
     if planned.expected_s > HOUR_S and not on_gpu and not options.is_long_fine:

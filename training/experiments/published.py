@@ -228,7 +228,7 @@ CLAIMS = (
     Claim(
         "motifs beat random clips",
         "sid-2020 and style-2021",
-        "clips cut at motifs are recognised better than clips cut elsewhere (by 3 to 16 points of accuracy)",
+        "clips cut at motifs are recognised better than clips cut elsewhere (in the tables by 2.5 to 14.1 points of accuracy)",
         "motif against random and random_disjoint of equal number and length, the same split",
     ),
     Claim(
@@ -240,7 +240,7 @@ CLAIMS = (
     Claim(
         "train-test gap",
         "sid-2020 and style-2021",
-        "motif clips overfit less",
+        "how far train and test are apart is spoken of, without figures that could be set beside ours",
         "train accuracy less test accuracy",
     ),
     Claim(
@@ -258,13 +258,13 @@ CLAIMS = (
     Claim(
         "corpus size",
         "style-2021",
-        "more clips, by augmentation, help",
+        "a set enlarged by masks from 10,644 to 22,062 clips scores higher (Table II against Table I)",
         "test figures of training on a quarter, a half and all groups",
     ),
     Claim(
         "fused features",
         "sid-2020",
-        "features may be combined",
+        "combining features is spoken of, without figures",
         "statistics of log-mel and MFCC side by side, linear model",
     ),
     Claim(
