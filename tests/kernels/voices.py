@@ -14,7 +14,8 @@ def voice(duration_s: float, seed: int, f0_hz: float = 180.0) -> NDArray[np.floa
 
     def wander(size: float) -> NDArray[np.float64]:
         steps = np.cumsum(rng.normal(0, size, knots))
-        return np.interp(np.arange(n), np.linspace(0, n, knots), steps - steps.mean())
+        line = np.interp(np.arange(n), np.linspace(0, n, knots), steps - steps.mean())
+        return np.asarray(line, dtype=np.float64)
 
     phase = 2 * np.pi * np.cumsum(f0_hz * 2 ** wander(0.02)) / 16000
     sound = sum(np.exp(wander(0.15)) * np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 9))

@@ -58,10 +58,11 @@ def audit(
     is done again; where recordings came or went, the audit is made anew and the old one stays.
 
     \b
-    motifdb audit
-    motifdb audit --label singer --format json
-    motifdb audit --split "kfold by island"                every leak of a split
-    motifdb sql "from near_duplicates limit 20"            what it found, in SQL
+    Examples:
+      motifdb audit
+      motifdb audit --label singer --format json
+      motifdb audit --split "kfold by island"              every leak of a split
+      motifdb sql "from near_duplicates limit 20"          what it found, in SQL
     """
     import json
 
