@@ -56,6 +56,8 @@ def clips(
     random has a window for every motif clip, of its duration and from its recording's voiced stretches;
     random_disjoint also avoids every occurrence. Same options and seed, same clips.
 
+    Examples:
+
     \b
     motifdb clips --kind motif --max-per-motif 20
     motifdb clips --kind motif_segment              3 s from each onset

@@ -104,6 +104,8 @@ def split(
     What travels together is never divided: equal contents, or what --by names. A split by a key whose groups share
     sound is refused, with the groups named; run [bold]motifdb audit[/bold] first, so that it is known.
 
+    Examples:
+
     \b
     motifdb split --by island                            nothing shared
     motifdb split --method random --as-published         as papers do it
