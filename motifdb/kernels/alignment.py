@@ -139,8 +139,7 @@ def partners_needed(
     Notes
     -----
     Copies without loss agree to 0.02 samples and 1 level, and there four partners are enough. 300 partners a sample
-    and 10 a level beyond that are ours: twice what any of nine million alignments of clips without common sound
-    reached (`docs/audit.md`).
+    and 10 a level beyond that are ours, set on alignments of clips without common sound (`docs/audit.md`).
 
     >>> partners_needed(np.array([0.01, 0.12]), np.array([0.1, 2.0]), 4).tolist()
     [4.0, 44.0]
