@@ -118,17 +118,18 @@ def run_ladder(options: LadderOptions, path: Path, progress: Progress, say: Say)
             CellPlan(NAME, "baselines", name, split_id, fold) for fold in split_folds(snapshot, split_id)
         ]
     if options.recipes:
-        trained = pr.make_splits(path, clips, with_valid)
+        pr.make_splits(path, clips, with_valid)
         snapshot = open_snapshot(path)
-        for name, (split_id, _) in trained.items():
-            split_ids[name].append(split_id)
-            cells += [
-                CellPlan(NAME, recipe.name, name, split_id, fold, seed, recipe, options.subset)
-                for recipe in named_by_subset(options.recipes, options.subset)
-                for seed in options.seeds
-                for fold in split_folds(snapshot, split_id)
-                if options.only_folds is None or fold in options.only_folds
-            ]
+    # networks that have run are shown, also where none is asked for now
+    for name, split_id in pr.stored_splits(snapshot, clips, with_valid).items():
+        split_ids[name].append(split_id)
+        cells += [
+            CellPlan(NAME, recipe.name, name, split_id, fold, seed, recipe, options.subset)
+            for recipe in named_by_subset(options.recipes, options.subset)
+            for seed in options.seeds
+            for fold in split_folds(snapshot, split_id)
+            if options.only_folds is None or fold in options.only_folds
+        ]
     report = run_cells(
         path,
         cells,

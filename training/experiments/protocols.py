@@ -181,6 +181,26 @@ def make_splits(
     return found
 
 
+def stored_splits(snapshot: Snapshot, clips_id: str, wanted: Sequence[Protocol]) -> dict[str, str]:
+    """By name of the protocol, the newest split that divides these clips so; those that were never made are not there."""
+    import json
+
+    from motifdb.pipelines.committer import quoted
+
+    where = f"kind = 'split' and parent_id = {quoted(clips_id)}"
+    rows = snapshot.table("analyses", ["analysis_id", "parameters", "created_at"], where).to_pylist()
+    rows.sort(key=lambda row: (row["created_at"], row["analysis_id"]))
+    found: dict[str, str] = {}
+    for protocol in wanted:
+        asked = json.loads(json.dumps(protocol.split.parameters()))
+        for row in rows:
+            values = json.loads(row["parameters"])
+            values.pop("inputs_hash", None)
+            if values == asked:
+                found[protocol.name] = row["analysis_id"]
+    return found
+
+
 def clips_by_kind(snapshot: Snapshot) -> Mapping[str, list[str]]:
     """Ids of the analyses of clips by the kind they hold, newest first; clips of kind file count as motif where no others do.
 

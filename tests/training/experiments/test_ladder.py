@@ -77,6 +77,8 @@ def test_a_network_on_the_ladder_is_judged_beside_the_linear_model(
     (run,) = report.of(pr.SOURCE, f"{recipe.name} on 4 clips")
     assert run.fold == 1 and run.epochs == 1 and run.parameters is not None
     assert "accuracy" in run.train_scores
+    unasked = run_ladder(replace(SHORT, rungs=(pr.SOURCE,)), small.path, Quiet(), lambda line: None)
+    assert unasked.cells.n_run == 0 and unasked.of(pr.SOURCE, run.model)[0].run_id == run.run_id
     said = " ".join(verdicts(report))
     assert "logistic regression on held-out source" in said and "1 of 4 folds" in said
 
