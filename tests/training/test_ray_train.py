@@ -21,7 +21,7 @@ from motifdb.training.loop import DivergedError, load_trained
 from motifdb.training.ray_train import _raise_failure, train_on_workers
 from tests.training.tones import TINY, tones
 
-RECIPE = TINY.assign({"name": "pair", "max_epochs": 40})
+RECIPE = TINY.assign({"name": "pair", "max_epochs": 30})
 """Long enough to be killed in the middle."""
 
 PAIR = """
@@ -97,7 +97,7 @@ def test_a_killed_worker_changes_no_number(
 
     def kill(row: dict[str, Any]) -> None:
         told.append(row["epoch"])
-        if row["epoch"] >= 3 and not killed:
+        if row["epoch"] >= 2 and not killed:
             assert not checkpoint.read_header(tmp_path / checkpoint.STATE)["is_done"]
             killed.append(workers_of_ours()[-1])
             os.kill(killed[0], signal.SIGKILL)
@@ -105,7 +105,7 @@ def test_a_killed_worker_changes_no_number(
     trained = train_on_workers(
         RECIPE, *tones(), workers=2, folder=tmp_path, seed=1, device="cpu", on_epoch=kill
     )
-    assert len(killed) == 1 and told == list(range(1, 41))
+    assert len(killed) == 1 and told == list(range(1, 31))
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "state.safetensors", "weights.safetensors"}
     folder, processes = pair
     for process in processes:
