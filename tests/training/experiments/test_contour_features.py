@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from motifdb.config import ContourConfig
 from motifdb.errors import UsageError
@@ -15,7 +16,7 @@ from motifdb.training.experiments import contour_features as cf
 NOTES = ContourConfig(bounds_cents=(150.0, 250.0), epsilon_cents=50.0, min_piece_s=0.0)
 
 
-def sung(steps: list[int], tonic_hz: float = 220.0) -> np.ndarray:  # type: ignore[type-arg]
+def sung(steps: list[int], tonic_hz: float = 220.0) -> NDArray[np.float64]:
     """Each degree, in semitones over the tonic, held for 0.2 s at 10 ms."""
     return np.repeat(tonic_hz * 2.0 ** (np.array(steps) / 12.0), 20)
 
