@@ -115,13 +115,16 @@ def experiment(
     Each cell is a stored run. What is done is not done again, so a stopped experiment goes on where it was. A grid that would
     take hours on this machine says so first, and what fits within one.
 
+    Examples:
+
     \b
-    motifdb experiment leak-ladder
-    motifdb experiment leak-ladder --recipe sid-2020-small --fold 0
-    motifdb experiment sid-2020-table2 --scale small --cells '*/motif/log-mel' --fold 0
-    motifdb experiment sid-2020-table2 --device cuda --engine ray --format markdown
-    motifdb experiment style-2021-table2 --label style --source-label singer -o table.png
-    motifdb experiment makam --epochs 40 --db makam.motifdb
+        motifdb experiment leak-ladder
+        motifdb experiment leak-ladder --recipe sid-2020-small --fold 0
+        motifdb experiment sid-2020-table2 --scale small --fold 0
+        motifdb experiment sid-2020-table2 --device cuda --format markdown
+        motifdb experiment style-2021-table2 --source-label singer -o t.png
+        motifdb experiment cantillation --analysis style-2021
+        motifdb experiment makam --epochs 30 --db makam.motifdb
     """
     from motifdb.catalog.locate import find_database
     from motifdb.errors import UsageError
