@@ -68,6 +68,7 @@ class LadderReport:
     measured: list[Measured]
     notes: list[str] = field(default_factory=list)
     cells: CellReport = field(default_factory=CellReport)
+    classes: tuple[str, ...] = ()
 
     def of(self, rung: str, model: str) -> list[Measured]:
         """The runs of a model on a rung."""
@@ -92,7 +93,7 @@ def run_ladder(options: LadderOptions, path: Path, progress: Progress, say: Say)
     """
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.training.clip_facts import facts_of
-    from motifdb.training.examples import find_clips, split_folds
+    from motifdb.training.examples import find_clips, split_classes, split_folds
 
     known = (*pr.RUNGS, pr.NAMES)
     for rung in options.rungs:
@@ -155,6 +156,7 @@ def run_ladder(options: LadderOptions, path: Path, progress: Progress, say: Say)
         measured,
         [*keys.notes, *left_out],
         report,
+        split_classes(snapshot, next(iter(split_ids.values()))[0]),
     )
 
 

@@ -106,6 +106,9 @@ SID_2020_TABLE_1 = {
 The clips that the authors published are one fewer in each class, 11,158: one file of each folder is no clip.
 """
 
+SID_2020_CODES = ("AM", "EC", "EM", "JT", "TP")
+"""The same singers as the folders of the published clips name them."""
+
 _SID_2020_TABLE_2 = """
 crnn           motif          88.59 87.66  87.13 86.54  91.05 89.11
 resnet-50      motif          87.31 86.55  83.47 81.98  93.19 91.77
