@@ -84,6 +84,8 @@ def check_fingerprints(context: Context) -> Iterator[Violation]:
 
 def check_links(context: Context) -> Iterator[Violation]:
     """Links are between two recordings and lie inside them; an island is what links hold together."""
+    if not (context.holds("audio_links") or context.holds("islands")):
+        return
     for row in context.rows(
         "select l.*, a.duration_s as a_s, b.duration_s as b_s from audio_links l"
         " left join recordings a on a.recording_id = l.recording_a left join recordings b on b.recording_id = l.recording_b"
@@ -115,6 +117,8 @@ def check_links(context: Context) -> Iterator[Violation]:
 
 def check_clips(context: Context) -> Iterator[Violation]:
     """A clip is a span of its recording, its id follows from it, and a clip of a file names the file."""
+    if not context.holds("clips"):
+        return
     for row in context.rows(
         "select c.*, r.duration_s from clips c left join recordings r using (recording_id)"
         " where not (start_s >= 0 and start_s < end_s)"
@@ -149,6 +153,8 @@ def check_splits(context: Context) -> Iterator[Violation]:
 
     Between train and valid clips may travel by a finer key, where whole groups would take a class out of train.
     """
+    if not context.holds("splits"):
+        return
     known = context.load_analyses()
     for row in context.rows(
         "select split_id, fold, group_key, list_sort(list(distinct part)) as parts from splits"
@@ -169,6 +175,8 @@ def check_splits(context: Context) -> Iterator[Violation]:
 
 def check_runs(context: Context) -> Iterator[Violation]:
     """What a run says follows from what is stored of it: classes, predictions, accuracy, checkpoint."""
+    if not (context.holds("runs") or context.holds("predictions") or context.holds("metrics")):
+        return
     for row in context.snapshot.table("runs").to_pylist():
         yield from _run(context, row)
     for row in context.rows(

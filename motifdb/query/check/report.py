@@ -128,6 +128,7 @@ class Context:
     analyses: dict[str, Analysis] = field(default_factory=dict)
     scopes: dict[str, Partition | None] | None = None
     phrases: dict[str, dict[str, int]] = field(default_factory=dict)
+    counts: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -142,6 +143,12 @@ class Context:
     def can_read(self, *tables: str) -> bool:
         """Whether none of these tables is damaged."""
         return not self.damaged.intersection(tables)
+
+    def holds(self, table: str) -> bool:
+        """Whether a table has rows that can be read: most databases have few of the tables, and questions cost time."""
+        if table not in self.counts:
+            self.counts[table] = table not in self.damaged and self.snapshot.count(table) > 0
+        return self.counts[table]
 
     def load_analyses(self) -> dict[str, Analysis]:
         """Every analysis whose parameters are JSON, by id; read once."""
