@@ -833,7 +833,7 @@ def plot(
         motifdb plot residual-blstm-small -o curves.png
     """
     from motifdb.query.database import Database
-    from motifdb.training.draw_run import draw
+    from motifdb.training.scores.draw_run import draw
 
     with Database(db, at=at) as database:
         title, path = draw(database, what, output)

@@ -7,12 +7,12 @@ batches (same clips, same order):
 
 - *ready tensors*: padded float32 batches that were all made before; nothing is left to do. The bound.
 - *float32 tensor*: all clips end to end as one float32 tensor in memory; a plain loop pads them into batches
-- *packed in memory*, *packed file*: `motifdb.training.packed`, as training uses it; the file is memory-mapped
+- *packed in memory*, *packed file*: `motifdb.training.inputs.packed`, as training uses it; the file is memory-mapped
 - *dataset*: `db.clips().to_torch(...)` over the packed file, in this process
 - *Lance, each batch*: `AudioReader.spans` for every batch, nothing packed; what the cache saves
 
 On a CPU sources take turns batch by batch, so that other work on the machine meets all alike, and CPU seconds decide. With
---in-turn, and on a GPU always, each source runs alone, its batches made ready by a thread (`motifdb.training.ahead`) as in
+--in-turn, and on a GPU always, each source runs alone, its batches made ready by a thread (`motifdb.training.inputs.ahead`) as in
 training, and wall time decides; there the share of time spent waiting for data and the GPU's utilisation are
 printed too. The last table is what batches of like length save. Prints Markdown.
 """
@@ -40,13 +40,13 @@ from numpy.typing import NDArray
 
 import motifdb
 from motifdb.query.audio import AudioReader
-from motifdb.training.ahead import ahead
-from motifdb.training.batches import Batch, Batches
-from motifdb.training.dataset import ClipDataset
-from motifdb.training.examples import Examples
-from motifdb.training.network import Network, choose_device
-from motifdb.training.packed import FULL_SCALE, Packed, pack
-from motifdb.training.recipes import find_recipe
+from motifdb.training.fitting.network import Network, choose_device
+from motifdb.training.fitting.recipes import find_recipe
+from motifdb.training.inputs.ahead import ahead
+from motifdb.training.inputs.batches import Batch, Batches
+from motifdb.training.inputs.dataset import ClipDataset
+from motifdb.training.inputs.packed import FULL_SCALE, Packed, pack
+from motifdb.training.splits.examples import Examples
 from tests.corpora import corpora_root
 
 N_CLASSES = 5

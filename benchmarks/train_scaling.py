@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from motifdb.pipelines.ray_cluster import ray_cluster
-from motifdb.training.examples import Examples
-from motifdb.training.loop import Trained, train
-from motifdb.training.packed import Packed
-from motifdb.training.ray_train import train_on_workers
-from motifdb.training.recipes import find_recipe
+from motifdb.training.fitting.loop import Trained, train
+from motifdb.training.fitting.ray_train import train_on_workers
+from motifdb.training.fitting.recipes import find_recipe
+from motifdb.training.inputs.packed import Packed
+from motifdb.training.splits.examples import Examples
 
 
 def noise(n: int, seconds: float) -> tuple[Examples, Packed]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
 CLIP_KINDS = ("motif", "motif_segment", "random", "random_disjoint", "window", "file")
-_DATASET = "motifdb.training.dataset"
+_DATASET = "motifdb.training.inputs.dataset"
 """The one place where reading reaches up into learning: by name, when somebody asks, so that rooms still import one way."""
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.training.frontends import FrontEndConfig
+from motifdb.training.inputs.frontends import FrontEndConfig
 
 
 def hertz_of_mel(mel: float) -> float:

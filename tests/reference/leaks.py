@@ -1,4 +1,4 @@
-"""Plain twin of `motifdb.training.leaks`: every clip against every other, through every shared stretch."""
+"""Plain twin of `motifdb.training.splits.leaks`: every clip against every other, through every shared stretch."""
 
 from __future__ import annotations
 

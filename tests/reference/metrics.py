@@ -12,7 +12,7 @@ def figures(
     weights: Sequence[int] | None = None,
     over: str = "present",
 ) -> dict[str, float | None]:
-    """Every figure of `motifdb.training.metrics.METRICS`; a clip of weight 2 counts as two, of weight 0 not at all."""
+    """Every figure of `motifdb.training.scores.metrics.METRICS`; a clip of weight 2 counts as two, of weight 0 not at all."""
     n_each = list(weights) if weights is not None else [1] * len(truth)
     clips = [i for i, n in enumerate(n_each) for _ in range(n)]
     n_classes = len(probabilities[0]) if probabilities else 0

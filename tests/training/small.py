@@ -16,8 +16,8 @@ from motifdb.catalog.store import Changes, Snapshot, create, open_snapshot, open
 from motifdb.pipelines.analyses import Analysis
 from motifdb.pipelines.stages import coverage_row
 from motifdb.schemas import TABLES
-from motifdb.training.split_job import SplitOptions
-from motifdb.training.splits import SplitConfig, make_split
+from motifdb.training.splits.dividing import SplitConfig, make_split
+from motifdb.training.splits.split_job import SplitOptions
 
 RATE_HZ = 16_000
 CORPUS_ID = ids.hash_text("corpus", "tones")

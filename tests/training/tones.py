@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from motifdb.training.examples import Examples
-from motifdb.training.frontends import FrontEndConfig
-from motifdb.training.packed import Packed
-from motifdb.training.recipes import Recipe
+from motifdb.training.fitting.recipes import Recipe
+from motifdb.training.inputs.frontends import FrontEndConfig
+from motifdb.training.inputs.packed import Packed
+from motifdb.training.splits.examples import Examples
 
 RATE_HZ = 16_000
 

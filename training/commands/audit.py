@@ -74,8 +74,8 @@ def audit(
     path = find_database(db)
     is_json = format_ is ReportFormat.json
     if split is not None:
-        from motifdb.training.examples import find_split
-        from motifdb.training.leaks import leak_reports, leak_text
+        from motifdb.training.splits.examples import find_split
+        from motifdb.training.splits.leaks import leak_reports, leak_text
 
         snapshot = open_snapshot(path)
         reports = leak_reports(snapshot, find_split(snapshot, split))

@@ -67,7 +67,7 @@ def clips(
     """
     from motifdb.catalog.store import find_database
     from motifdb.pipelines.progress import Lines
-    from motifdb.training.clip_job import ClipOptions, cut_clips
+    from motifdb.training.clips.clip_job import ClipOptions, cut_clips
 
     options = ClipOptions(
         kind,

@@ -45,7 +45,7 @@ def compare_runs(
         motifdb compare-runs 3f2a 77d0 --by-groups      motif clips against random clips of the same recordings
     """
     from motifdb.query.database import Database
-    from motifdb.training import compare_runs as comparing
+    from motifdb.training.scores import compare_runs as comparing
 
     with Database(db, at=at) as database:
         found = comparing.compare_runs(

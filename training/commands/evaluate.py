@@ -49,8 +49,8 @@ def evaluate(
         motifdb evaluate 3f2a --show confusion --format csv -o confusion.csv
     """
     from motifdb.query.database import Database
-    from motifdb.training import evaluate as evaluation
-    from motifdb.training.runs import runs_meant
+    from motifdb.training.scores import evaluate as evaluation
+    from motifdb.training.scores.runs import runs_meant
 
     with Database(db, at=at) as database:
         found = [

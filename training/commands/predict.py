@@ -63,8 +63,8 @@ def predict(
     from motifdb.catalog.locate import find_database
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.errors import UsageError
-    from motifdb.training.predict import Predictor, predict_files, worth
-    from motifdb.training.runs import find_run
+    from motifdb.training.fitting.predict import Predictor, predict_files, worth
+    from motifdb.training.scores.runs import find_run
 
     if top < 0:
         raise UsageError(f"--top must be 0 or more, got {top}")
@@ -95,7 +95,12 @@ def predict(
             output.write_text(text + "\n", encoding="utf-8")
     else:
         rows = [
-            {"file": p.file, row["label"]: name, "probability": round(value, 4), "windows": p.n_windows}
+            {
+                "file": _named(p.file, format_),
+                row["label"]: name,
+                "probability": round(value, 4),
+                "windows": p.n_windows,
+            }
             for p in found
             for name, value in p.ranked()[: top or None]
         ]
@@ -107,3 +112,8 @@ def predict(
         typer.echo(f"motifdb: {sentence}", err=True)
     if failures:
         raise typer.Exit(1)
+
+
+def _named(file: str, format_: ReportFormat) -> str:
+    """A file as it is shown: in a table for people by the end of a long path, where its name is."""
+    return file if format_ is not ReportFormat.table or len(file) <= 40 else "…" + file[-39:]

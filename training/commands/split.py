@@ -118,9 +118,9 @@ def split(
     import json
 
     from motifdb.catalog.store import find_database
-    from motifdb.training.leaks import leak_reports, leak_text
-    from motifdb.training.split_job import SplitOptions, run_split
-    from motifdb.training.splits import SplitConfig
+    from motifdb.training.splits.dividing import SplitConfig
+    from motifdb.training.splits.leaks import leak_reports, leak_text
+    from motifdb.training.splits.split_job import SplitOptions, run_split
 
     config = SplitConfig(
         method=method.value,

@@ -69,7 +69,7 @@ def train(
     from motifdb.errors import UsageError
     from motifdb.pipelines.progress import Lines
     from motifdb.pipelines.settings import assignment
-    from motifdb.training.recipes import find_recipe
+    from motifdb.training.fitting.recipes import find_recipe
 
     chosen = find_recipe(recipe)
     given = dict(assignment(text) for text in set_ or [])
@@ -77,7 +77,7 @@ def train(
         given["max_epochs"] = epochs
     if seeds < 1:
         raise UsageError(f"--seeds must be 1 or more, got {seeds}")
-    from motifdb.training.train_job import TrainOptions, train_database
+    from motifdb.training.fitting.train_job import TrainOptions, train_database
 
     options = TrainOptions(
         chosen.assign(given),

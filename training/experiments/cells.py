@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.training.baselines import BASELINES
-from motifdb.training.examples import Examples
+from motifdb.training.scores.baselines import BASELINES
+from motifdb.training.splits.examples import Examples
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.pipelines.progress import Progress
-    from motifdb.training.recipes import Recipe
-    from motifdb.training.runs import RunResult
-    from motifdb.training.train_job import Fold
+    from motifdb.training.fitting.recipes import Recipe
+    from motifdb.training.fitting.train_job import Fold
+    from motifdb.training.scores.runs import RunResult
 
 Say = Callable[[str], None]
 
@@ -58,7 +58,7 @@ class CellPlan:
 
     def config(self, label: str) -> dict[str, Any]:
         """What a network's run id is made of; a smaller training part makes another run."""
-        from motifdb.training.train_job import run_config
+        from motifdb.training.fitting.train_job import run_config
 
         assert self.recipe is not None
         config = run_config(self.recipe, label)
@@ -66,7 +66,7 @@ class CellPlan:
 
     def run_id(self, label: str) -> str:
         """The id of a network's run."""
-        from motifdb.training.runs import run_id
+        from motifdb.training.scores.runs import run_id
 
         return run_id(self.config(label), self.split_id, self.fold, self.seed)
 
@@ -175,7 +175,7 @@ def run_cells(
         on Ctrl-C; what was whole is stored, and the same call goes on.
     """
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.train_job import store
+    from motifdb.training.fitting.train_job import store
 
     snapshot = open_snapshot(path)
     missing = missing_cells(snapshot, cells, label)
@@ -222,10 +222,10 @@ def _inline(
 def read_fold(path: Path, split_id: str, fold: int, *, with_sound: bool = True) -> Fold:
     """A fold of a split with its sound (where it is wanted) and its leak report."""
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.examples import load_examples
-    from motifdb.training.leaks import leak_report
-    from motifdb.training.packed import Packed, pack
-    from motifdb.training.train_job import Fold
+    from motifdb.training.fitting.train_job import Fold
+    from motifdb.training.inputs.packed import Packed, pack
+    from motifdb.training.splits.examples import load_examples
+    from motifdb.training.splits.leaks import leak_report
 
     snapshot = open_snapshot(path)
     examples = load_examples(snapshot, split_id, fold)
@@ -248,8 +248,8 @@ def run_cell(
         files come back beside the results
     """
     from motifdb.pipelines.progress import Quiet
-    from motifdb.training.baselines import baseline_runs, baselines
-    from motifdb.training.train_job import MODELS_FOLDER, TrainOptions, train_run
+    from motifdb.training.fitting.train_job import MODELS_FOLDER, TrainOptions, train_run
+    from motifdb.training.scores.baselines import baseline_runs, baselines
 
     if cell.recipe is None:
         fitted = baselines(fold.examples, fold.packed)

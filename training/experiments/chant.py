@@ -28,14 +28,14 @@ from numpy.typing import NDArray
 from motifdb.errors import NotFoundError
 from motifdb.training.experiments.cells import CellPlan, CellReport, Say, read_fold, run_cells
 from motifdb.training.experiments.measured import Measured, gather, spread
-from motifdb.training.splits import ONE_EACH, SplitConfig
+from motifdb.training.splits.dividing import ONE_EACH, SplitConfig
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.pipelines.progress import Progress
-    from motifdb.training.recipes import Recipe
-    from motifdb.training.runs import RunResult
-    from motifdb.training.train_job import Fold
+    from motifdb.training.fitting.recipes import Recipe
+    from motifdb.training.fitting.train_job import Fold
+    from motifdb.training.scores.runs import RunResult
 
 NAME = "cantillation"
 KINDS = ("motif", "random", "random_disjoint")
@@ -115,7 +115,7 @@ def run_chant(options: ChantOptions, path: Path, progress: Progress, say: Say) -
 
 def _cut(options: ChantOptions, path: Path, kind: str, progress: Progress) -> str:
     from motifdb.catalog.store import open_writer
-    from motifdb.training.clip_job import ClipOptions, cut_clips
+    from motifdb.training.clips.clip_job import ClipOptions, cut_clips
 
     asked = ClipOptions(
         kind=kind,
@@ -136,7 +136,7 @@ def _label(question: str) -> str:
 
 def _questions(snapshot: Snapshot, clips: str, options: ChantOptions) -> dict[str, SplitConfig]:
     """What can be asked of this database: the question, and how it is divided."""
-    from motifdb.training.clip_facts import facts_of
+    from motifdb.training.clips.clip_facts import facts_of
 
     facts = facts_of(snapshot, clips)
     for name in ("singer", "work"):
@@ -172,7 +172,7 @@ def _questions(snapshot: Snapshot, clips: str, options: ChantOptions) -> dict[st
 def _divide(path: Path, config: SplitConfig, clips: Mapping[str, str]) -> dict[str, str]:
     """A split of each set of clips, with the same recordings on the same sides."""
     from motifdb.catalog.store import open_writer
-    from motifdb.training.split_job import SplitOptions, run_split
+    from motifdb.training.splits.split_job import SplitOptions, run_split
 
     found: dict[str, str] = {}
     with open_writer(path, wait_s=600.0) as writer:
@@ -183,7 +183,7 @@ def _divide(path: Path, config: SplitConfig, clips: Mapping[str, str]) -> dict[s
 
 
 def _cells(snapshot: Snapshot, question: str, kind: str, split_id: str) -> list[CellPlan]:
-    from motifdb.training.examples import split_folds
+    from motifdb.training.splits.examples import split_folds
 
     return [
         CellPlan(NAME, f"{question}/{kind}/baselines", question, split_id, fold)
@@ -232,8 +232,8 @@ def clip_contours(
 def _fit_contours(path: Path, splits: Mapping[tuple[str, str], str], progress: Progress) -> None:
     """Linear model and 1-NN on pitch alone, and the look-up by file format, on every fold that lacks them."""
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.examples import split_folds
-    from motifdb.training.train_job import store
+    from motifdb.training.fitting.train_job import store
+    from motifdb.training.splits.examples import split_folds
 
     snapshot = open_snapshot(path)
     progress.begin("pitch alone", len(splits), 0, "splits")
@@ -267,8 +267,8 @@ def _lacking(snapshot: Snapshot, split_id: str, fold: int) -> set[str]:
 def _pitch_runs(
     snapshot: Snapshot, fold: Fold, statistics: NDArray[np.float32], lacking: set[str], cell: str
 ) -> list[RunResult]:
-    from motifdb.training.baselines import baseline_runs, baselines
     from motifdb.training.experiments.contour_features import N_LEVELS
+    from motifdb.training.scores.baselines import baseline_runs, baselines
 
     about: dict[str, Any] = {
         "split_id": fold.split_id,
@@ -311,7 +311,7 @@ def _train(
     report: ChantReport,
 ) -> None:
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.examples import split_folds
+    from motifdb.training.splits.examples import split_folds
 
     snapshot = open_snapshot(path)
     by_label: dict[str, list[CellPlan]] = {}
@@ -352,7 +352,7 @@ def added(a: CellReport, b: CellReport) -> CellReport:
 
 def _facts(snapshot: Snapshot, clips: Mapping[str, str]) -> list[str]:
     """How much there is, and what is uncertain about it."""
-    from motifdb.training.clip_facts import facts_of
+    from motifdb.training.clips.clip_facts import facts_of
 
     notes = []
     per_kind = {kind: facts_of(snapshot, analysis) for kind, analysis in clips.items()}

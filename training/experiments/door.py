@@ -15,7 +15,7 @@ from motifdb.training.experiments.published import SID_2020, SID_2020_CODES, SID
 if TYPE_CHECKING:
     from motifdb.training.experiments.grid import GridReport
     from motifdb.training.experiments.ladder import LadderOptions, LadderReport
-    from motifdb.training.recipes import Recipe
+    from motifdb.training.fitting.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Asked:
         ------
         NotFoundError, UsageError
         """
-        from motifdb.training.recipes import find_recipe
-        from motifdb.training.train_job import require_model
+        from motifdb.training.fitting.recipes import find_recipe
+        from motifdb.training.fitting.train_job import require_model
 
         found = []
         for name in self.recipes:

@@ -29,7 +29,7 @@ from motifdb.training.experiments.published import TABLES, Cell, PublishedTable
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.pipelines.progress import Progress
-    from motifdb.training.recipes import Recipe
+    from motifdb.training.fitting.recipes import Recipe
 
 COLUMNS = (pr.RANDOM, pr.ISLAND, pr.SOURCE)
 """Ours: as published, and leak-free in two ways."""
@@ -193,8 +193,8 @@ def _splits(
 ) -> dict[str, dict[str, str]]:
     """By set of clips and column, the id of the split; sets that are not there are noted."""
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.clip_facts import facts_of
-    from motifdb.training.examples import find_clips
+    from motifdb.training.clips.clip_facts import facts_of
+    from motifdb.training.splits.examples import find_clips
 
     snapshot = open_snapshot(path)
     there = pr.clips_by_kind(snapshot)
@@ -228,7 +228,7 @@ def _splits(
 
 def recipe_of(cell: Cell, table: PublishedTable, options: GridOptions) -> Recipe | None:
     """The recipe of a cell at a scale; None where the scale has no network for it."""
-    from motifdb.training.recipes import RECIPES
+    from motifdb.training.fitting.recipes import RECIPES
 
     model = SCALES[options.scale].get(cell.model, cell.model)
     if model is None:
@@ -268,7 +268,7 @@ def _plan(
     label: str,
 ) -> Planned:
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.examples import load_examples, split_folds
+    from motifdb.training.splits.examples import load_examples, split_folds
 
     snapshot = open_snapshot(path)
     plans: list[tuple[CellPlan, Cell | None, str, str]] = []
@@ -339,7 +339,7 @@ def _time(seconds: float) -> str:
 
 
 def _has_gpu(device: str) -> bool:
-    from motifdb.training.network import choose_device
+    from motifdb.training.fitting.network import choose_device
 
     return bool(choose_device(device).type == "cuda")
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import UsageError, nearest
-from motifdb.training.baselines import BASELINES
 from motifdb.training.experiments import protocols as pr
 from motifdb.training.experiments.cells import CellPlan, CellReport, Say, run_cells
 from motifdb.training.experiments.measured import Measured, gather, leak_share, spread
+from motifdb.training.scores.baselines import BASELINES
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.pipelines.progress import Progress
-    from motifdb.training.recipes import Recipe
+    from motifdb.training.fitting.recipes import Recipe
 
 NAME = "leak-ladder"
 LEAKS = ("same-content", "half", "same-island")
@@ -92,8 +92,8 @@ def run_ladder(options: LadderOptions, path: Path, progress: Progress, say: Say)
         on Ctrl-C; the same call goes on.
     """
     from motifdb.catalog.snapshot import open_snapshot
-    from motifdb.training.clip_facts import facts_of
-    from motifdb.training.examples import find_clips, split_classes, split_folds
+    from motifdb.training.clips.clip_facts import facts_of
+    from motifdb.training.splits.examples import find_clips, split_classes, split_folds
 
     known = (*pr.RUNGS, pr.NAMES)
     for rung in options.rungs:
@@ -167,7 +167,7 @@ def named_by_subset(recipes: Sequence[Recipe], subset: int | None) -> list[Recip
 
 def with_newest_audit(snapshot: Snapshot, measured: list[Measured]) -> list[Measured]:
     """Runs with the leaks that are known now: a run stores those known when it ran, and an audit may have come since."""
-    from motifdb.training.leaks import leak_reports
+    from motifdb.training.splits.leaks import leak_reports
 
     newest: dict[str, dict[int, dict[str, Any]]] = {}
     audits = snapshot.table("analyses", ["analysis_id", "created_at"], "kind = 'audit'").to_pylist()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.pipelines.progress import Progress
     from motifdb.pipelines.records import PitchTrack
-    from motifdb.training.metrics import Score
+    from motifdb.training.scores.metrics import Score
 
 Predict = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """(train rows, test rows) to probabilities of the test rows, shape (n_test, n_classes)."""
@@ -232,7 +232,7 @@ def _folds(
 def _scored(
     corpus: Corpus, draws: Sequence[Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]], predict: Predict
 ) -> dict[str, Score]:
-    from motifdb.training.metrics import scores
+    from motifdb.training.scores.metrics import scores
 
     found = []
     for draw in draws:
@@ -245,7 +245,7 @@ def _scored(
 
 def mean_score(found: Sequence[Score]) -> Score:
     """The mean of figures, and of the bounds of their intervals; None where one is not defined."""
-    from motifdb.training.metrics import Score
+    from motifdb.training.scores.metrics import Score
 
     def mean(values: list[float | None]) -> float | None:
         there = [v for v in values if v is not None]

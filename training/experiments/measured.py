@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from motifdb.training.baselines import BASELINES
+from motifdb.training.scores.baselines import BASELINES
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
-    from motifdb.training.metrics import Score
+    from motifdb.training.scores.metrics import Score
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def gather(
     front_end : what the baselines heard; networks are taken whatever they hear
     """
     from motifdb.pipelines.committer import in_list
-    from motifdb.training.runs import stored_scores
+    from motifdb.training.scores.runs import stored_scores
 
     protocol_of = {split_id: protocol for protocol, split_id in splits.items()}
     if not protocol_of:

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.training.baselines import BASELINES
 from motifdb.training.experiments import protocols as pr
 from motifdb.training.experiments.cells import Say, read_fold, subset_of, taken
 from motifdb.training.experiments.ladder import LadderOptions, run_ladder
 from motifdb.training.experiments.measured import Measured, gather, spread
 from motifdb.training.experiments.published import CLAIMS
+from motifdb.training.scores.baselines import BASELINES
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.pipelines.progress import Progress
-    from motifdb.training.examples import Examples
-    from motifdb.training.packed import Packed
-    from motifdb.training.runs import RunResult
-    from motifdb.training.train_job import Fold
+    from motifdb.training.fitting.train_job import Fold
+    from motifdb.training.inputs.packed import Packed
+    from motifdb.training.scores.runs import RunResult
+    from motifdb.training.splits.examples import Examples
 
 NAME = "prose-claims"
 COLUMNS = (pr.ISLAND, pr.SOURCE)
@@ -82,8 +82,8 @@ def _split_of(measured: Sequence[Measured], protocol: str, snapshot: Snapshot) -
 def _fit(path: Path, splits: Mapping[str, str], progress: Progress) -> None:
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.pipelines.committer import quoted
-    from motifdb.training.examples import split_folds
-    from motifdb.training.train_job import store
+    from motifdb.training.fitting.train_job import store
+    from motifdb.training.splits.examples import split_folds
 
     snapshot = open_snapshot(path)
     todo = [
@@ -108,8 +108,8 @@ def _share_name(share: float) -> str:
 
 
 def _runs(fold: Fold, lacking: Sequence[str], cell: str) -> list[RunResult]:
-    from motifdb.training.baselines import baseline_runs, baselines
-    from motifdb.training.statistics import log_mel_statistics
+    from motifdb.training.scores.baselines import baseline_runs, baselines
+    from motifdb.training.scores.statistics import log_mel_statistics
 
     statistics = log_mel_statistics(fold.packed)
     runs: list[RunResult] = []
@@ -146,8 +146,8 @@ def mfcc_statistics(packed: Packed) -> NDArray[np.float32]:
     """Mean and deviation of 40 MFCC over a clip's columns: float32, shape (n, 80)."""
     import torch
 
-    from motifdb.training.frontends import FrontEnd, FrontEndConfig
-    from motifdb.training.packed import FULL_SCALE
+    from motifdb.training.inputs.frontends import FrontEnd, FrontEndConfig
+    from motifdb.training.inputs.packed import FULL_SCALE
 
     front_end = FrontEnd(FrontEndConfig(kind="mfcc", sample_rate_hz=packed.sample_rate_hz, standardise=False))
     order = np.argsort(packed.length, kind="stable")
@@ -221,8 +221,8 @@ def _short_rows(
 def _by_length(snapshot: Snapshot, own: Sequence[Measured], is_short: bool) -> str:
     """Accuracy and F1 over the test clips of one side of the bound, mean over folds."""
     from motifdb.pipelines.committer import in_list
-    from motifdb.training.metrics import scores
-    from motifdb.training.runs import stored_predictions
+    from motifdb.training.scores.metrics import scores
+    from motifdb.training.scores.runs import stored_predictions
 
     found: dict[str, list[float]] = {"accuracy": [], "f1": []}
     for m in own:
@@ -246,7 +246,7 @@ def _by_length(snapshot: Snapshot, own: Sequence[Measured], is_short: bool) -> s
 
 def _lengths(snapshot: Snapshot, split_id: str) -> dict[str, float]:
     from motifdb.pipelines.committer import quoted
-    from motifdb.training.examples import split_row
+    from motifdb.training.splits.examples import split_row
 
     where = f"analysis_id = {quoted(split_row(snapshot, split_id)['parent_id'])}"
     rows = snapshot.table("clips", ["clip_id", "start_s", "end_s"], where)

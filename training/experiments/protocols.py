@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motifdb.errors import NotFoundError, nearest
-from motifdb.training.clip_facts import LABEL_PREFIX
-from motifdb.training.splits import ONE_EACH, SplitConfig
+from motifdb.training.clips.clip_facts import LABEL_PREFIX
+from motifdb.training.splits.dividing import ONE_EACH, SplitConfig
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
-    from motifdb.training.clip_facts import ClipFacts
+    from motifdb.training.clips.clip_facts import ClipFacts
 
 RANDOM = "random files"
 CONTENTS = "distinct contents"
@@ -170,8 +170,8 @@ def make_splits(
         for a division that cannot be.
     """
     from motifdb.catalog.store import open_writer
-    from motifdb.training.split_job import SplitOptions, run_split
-    from motifdb.training.train_job import LEASE_WAIT_S
+    from motifdb.training.fitting.train_job import LEASE_WAIT_S
+    from motifdb.training.splits.split_job import SplitOptions, run_split
 
     found: dict[str, tuple[str, list[str]]] = {}
     with open_writer(path, wait_s=LEASE_WAIT_S) as writer:

@@ -20,7 +20,7 @@ from motifdb.training.experiments.chant import (
 )
 from motifdb.training.experiments.contour_features import STATISTICS, contour_statistics
 from motifdb.training.experiments.measured import Measured
-from motifdb.training.metrics import Score
+from motifdb.training.scores.metrics import Score
 from tests.pipelines.small import HOP_S, run, write_f0
 
 

@@ -26,7 +26,7 @@ from motifdb.training.experiments.ladder import (
 )
 from motifdb.training.experiments.measured import spread
 from motifdb.training.experiments.published import SID_2020, TABLES
-from motifdb.training.recipes import RECIPES
+from motifdb.training.fitting.recipes import RECIPES
 from tests.training.small import Small, make_small
 
 SHORT = LadderOptions(draws=1, folds=2, rungs=(pr.RANDOM, pr.ISLAND, pr.SOURCE))
@@ -84,7 +84,7 @@ def test_a_network_on_the_ladder_is_judged_beside_the_linear_model(
 
 
 def test_a_smaller_part_train_keeps_every_class_and_all_of_the_rest(small: Small) -> None:
-    from motifdb.training.examples import load_examples
+    from motifdb.training.splits.examples import load_examples
 
     snapshot = small.snapshot
     split_id = snapshot.table("splits", ["split_id"]).column(0)[0].as_py()

@@ -1,0 +1,1 @@
+"""Training examples: spans of recordings, where motifs sound or to compare them with."""

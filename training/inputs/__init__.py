@@ -1,0 +1,1 @@
+"""From kept sound to batches and features: packing, batches, front ends, augmentation."""

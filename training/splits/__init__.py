@@ -1,0 +1,1 @@
+"""Which examples train and which test, and what leaks between them."""
