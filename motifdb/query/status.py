@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from motifdb.config import MiningConfig, part_from_parameters
 from motifdb.errors import UsageError
@@ -189,7 +189,9 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
                 row["n_waiting"] = 0
                 stale = _stale(len(found.inputs), row["n_inputs"] or 0, what_next)
             row["scope"] = mining.scope
-        elif frozen is not None:
+        elif row["kind"] == "audit":
+            stale, row["scope"] = _stale_audit(session, row, rows), "corpus"
+        elif frozen is not None and row["kind"] in ("contour", "mining"):
             keys = session.table(
                 "select scope_key from coverage where analysis_id = ? and state <> 'failed'",
                 [row["parent_id"]],
@@ -226,6 +228,21 @@ def _stale(n_there: int, n_inputs: int, what_next: str) -> str:
     if n_newer > 0:
         return f"stale: {n_newer:,} recording{'s' if n_newer > 1 else ''} newer; {what_next}"
     return f"stale: its {n_inputs:,} recordings have changed; {what_next}"
+
+
+def _stale_audit(session: Session, audit: dict[str, Any], rows: list[dict[str, Any]]) -> str | None:
+    """Say where an audit is about other recordings than those that are there; it gives each of its own an island."""
+    (found,) = session.table(
+        "select count(*) as n_there, count(i.recording_id) as n_known from recordings r"
+        " left join islands i on i.recording_id = r.recording_id and i.analysis_id = ?",
+        [audit["analysis_id"]],
+    ).to_pylist()
+    n_inputs = audit["n_inputs"] or 0
+    if found["n_there"] == found["n_known"] == n_inputs:
+        return None
+    newer = [r for r in rows if r["kind"] == "audit" and r["created_at"] > audit["created_at"]]
+    what_next = f"succeeded by {newer[-1]['analysis_id'][:8]}" if newer else "run audit again"
+    return _stale(found["n_there"], n_inputs, what_next)
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:
@@ -275,7 +292,8 @@ def _lines(s: Status) -> Iterator[str]:
         for a in s.analyses:
             name = a.name if len(a.name) <= 17 else a.name[:16] + "…"
             n_recordings = a.n_recordings if a.scope == "recording" else a.n_inputs or 0
-            where = f"{n_recordings:>11,}{a.n_empty:>8,}" if a.kind != "counts" else f"{'all':>11}{'':>8}"
+            is_whole = a.kind in ("counts", "split")
+            where = f"{'all':>11}{'':>8}" if is_whole else f"{n_recordings:>11,}{a.n_empty:>8,}"
             yield f"{a.analysis_id[:8]:<10}{a.kind:<12}{name:<18}{where}{a.n_rows:>13,}"
             if a.scope == "corpus":
                 yield f"{'':10}scope: the corpus, as one"

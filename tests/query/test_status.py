@@ -14,6 +14,8 @@ from motifdb.query.status import FailureKind, Status, size_on_disk, status
 from motifdb.schemas import TABLES
 from tests.query.conftest import make_database
 from tests.query.example import CONTOUR_ID, RECORDING, example_rows, example_tables
+from tests.query.learned import RECORDING as SUNG
+from tests.query.learned import learned_rows
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,22 @@ def test_frozen_inputs_go_stale(
     told = status(open_snapshot(make_database(tmp_path / "frozen.motifdb", tables)))
     assert [a.stale for a in told.analyses if a.kind == "contour"] == [sentence]
     assert sentence is None or sentence in str(told)
+
+
+def test_an_audit_goes_stale_with_its_recordings_and_a_split_does_not(tmp_path: Path) -> None:
+    tables = {name: TABLES[name].table(rows) for name, rows in learned_rows().items()}
+    path = make_database(tmp_path / "learned.motifdb", tables)
+    told = status(open_snapshot(path))
+    audit, split = (next(a for a in told.analyses if a.kind == kind) for kind in ("audit", "split"))
+    assert (audit.n_inputs, audit.stale, split.stale) == (3, None, None)
+    assert "split       split                     all" in str(told)
+    with open_writer(path) as writer:
+        of_one = f"recording_id = '{SUNG['elif']}'"
+        writer.commit(Changes(delete={"recordings": of_one}), token="x", message="forget")
+        changed = status(writer.snapshot)
+    told_of = {a.kind: a.stale for a in changed.analyses}
+    assert told_of["audit"] == "stale: its 3 recordings have changed; run audit again"
+    assert told_of["split"] is None
 
 
 def test_work_that_waits_and_writers_that_left(tmp_path: Path) -> None:
