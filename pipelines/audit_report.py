@@ -240,8 +240,10 @@ def report_text(report: AuditReport, database: str, rare_below: int = RARE) -> s
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
 
 
-def next_step(database: str) -> str:
-    """What to run after an audit."""
+def next_step(database: str, *, has_clips: bool) -> str:
+    """What to run after an audit: where there are clips, a split of them."""
+    if has_clips:
+        return f"next: motifdb split --by island --db {quote(database)}"
     return f"next: motifdb sql 'from overlap_islands limit 20' --db {quote(database)}"
 
 

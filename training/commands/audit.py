@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from motifdb.pipelines.terminal import Db, EngineName, Format, writing
-
-
-class ReportFormat(StrEnum):
-    """How the report is written."""
-
-    table = Format.table.value
-    json = Format.json.value
+from motifdb.pipelines.terminal import Db, EngineName, writing
+from motifdb.training.commands.shared import ReportFormat
 
 
 def audit(
@@ -91,6 +84,7 @@ def audit(
     with writing(path) as writer:
         run = audit_database(options, writer, Lines())
         report = audit_report(writer.snapshot, run.analysis.id, label or (), rare)
+        has_clips = writer.snapshot.count("clips") > 0
     report.notes += run.notes
     if is_json:
         typer.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
@@ -98,4 +92,4 @@ def audit(
             typer.echo(f"motifdb: {note}", err=True)
         return
     typer.echo(report_text(report, str(path), rare))
-    typer.echo(next_step(str(path)))
+    typer.echo(next_step(str(path), has_clips=has_clips))

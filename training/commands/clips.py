@@ -65,6 +65,8 @@ def clips(
     motifdb clips --analysis "dictionary by singer" --min-duration 0.15
     motifdb clips --kind window --window-s 3 --hop-s 1.5
     """
+    import shlex
+
     from motifdb.catalog.store import find_database
     from motifdb.pipelines.progress import Lines
     from motifdb.training.clips.clip_job import ClipOptions, cut_clips
@@ -91,10 +93,11 @@ def clips(
     def tell(size: Any) -> None:
         typer.echo("\n".join(size.lines()))
 
-    with writing(find_database(db)) as writer:
+    path = find_database(db)
+    with writing(path) as writer:
         cut = cut_clips(options, writer, Lines(), tell)
     new = f"{cut.n_new:,} of them new" if cut.n_new else "all of them were there already"
     typer.echo(f"clips {cut.name!r} ({cut.analysis_id[:8]}): {new}")
     for note in cut.notes:
         typer.echo(note)
-    typer.echo("next: motifdb split")
+    typer.echo(f"next: motifdb split --clips {cut.analysis_id[:8]} --db {shlex.quote(str(path))}")

@@ -41,7 +41,7 @@ def compare_runs(
 
     \b
         motifdb compare-runs 3f2a 91bc
-        motifdb compare-runs residual-blstm-small logistic --by-fold
+        motifdb compare-runs sid-2020-small logistic --by-fold
         motifdb compare-runs 3f2a 77d0 --by-groups      motif clips against random clips of the same recordings
     """
     from motifdb.query.database import Database

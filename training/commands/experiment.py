@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from motifdb.pipelines.terminal import Db, EngineName
+from motifdb.training.commands.shared import fold_numbers, tell
 
 
 class TextFormat(StrEnum):
@@ -145,7 +145,7 @@ def experiment(
         subset=subset,
         epochs=epochs,
         seeds=tuple(range(seeds)),
-        only_folds=_folds(fold),
+        only_folds=fold_numbers(fold),
         rungs=tuple(rungs or ()),
         set=tuple(set_ or ()),
         device=device,
@@ -185,16 +185,4 @@ def _write(answer: Any, format_: TextFormat, output: Path | None) -> None:
         return
     is_table = format_ is TextFormat.table
     write_result(tables.arrow(answer.rows if is_table else answer.long), format_.value, output)
-    for line in answer.notes:
-        typer.echo(textwrap.fill(line, 100, subsequent_indent="  "), err=not is_table or output is not None)
-
-
-def _folds(text: str) -> tuple[int, ...] | None:
-    from motifdb.errors import UsageError
-
-    if text.strip() == "all":
-        return None
-    try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        raise UsageError(f"--fold takes a number, several as 0,2, or all; got {text!r}") from None
+    tell(answer.notes, err=not is_table or output is not None)

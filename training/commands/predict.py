@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from motifdb.pipelines.terminal import At, Db, Format, Out, write
+from motifdb.training.commands.shared import tell
 
 
 class ReportFormat(StrEnum):
@@ -106,8 +107,7 @@ def predict(
         ]
         if rows:
             write(pa.Table.from_pylist(rows), Format(format_.value), output)
-        for line in known:
-            typer.echo(line, err=format_ is not ReportFormat.table)
+        tell(known, err=format_ is not ReportFormat.table)
     for sentence in failures:
         typer.echo(f"motifdb: {sentence}", err=True)
     if failures:

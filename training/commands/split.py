@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from motifdb.pipelines.terminal import Db, Format, writing
+from motifdb.pipelines.terminal import Db, writing
+from motifdb.training.commands.shared import ReportFormat
 
 
 class Method(StrEnum):
@@ -24,13 +25,6 @@ class UnitName(StrEnum):
 
     files = "files"
     contents = "contents"
-
-
-class ReportFormat(StrEnum):
-    """How the report is written."""
-
-    table = Format.table.value
-    json = Format.json.value
 
 
 def split(
@@ -116,6 +110,7 @@ def split(
     motifdb split --clips random --like "kfold by work of singer, seed 0"
     """
     import json
+    import shlex
 
     from motifdb.catalog.store import find_database
     from motifdb.training.splits.dividing import SplitConfig
@@ -141,7 +136,8 @@ def split(
         like=like,
     )
     config.check()
-    with writing(find_database(db)) as writer:
+    path = find_database(db)
+    with writing(path) as writer:
         made = run_split(SplitOptions(config, clips, name), writer)
         snapshot = writer.snapshot
     reports = leak_reports(snapshot, made.split_id)
@@ -161,6 +157,8 @@ def split(
         return
     typer.echo("\n".join(made.lines()))
     typer.echo(leak_text(reports))
+    where = f"--split {made.split_id[:8]} --db {shlex.quote(str(path))}"
+    typer.echo(f"next: motifdb train sid-2020-small {where}")
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from motifdb.pipelines.terminal import Db, Format, Out, OutFormat, write
+from motifdb.training.commands.shared import fold_numbers, tell
 
 
 def train(
@@ -65,6 +66,8 @@ def train(
         motifdb train style-2021-compact --workers 2
         motifdb train my.toml --ray-address 10.0.0.5:6379 --workers 8
     """
+    import shlex
+
     from motifdb.catalog.locate import find_database
     from motifdb.errors import UsageError
     from motifdb.pipelines.progress import Lines
@@ -82,7 +85,7 @@ def train(
     options = TrainOptions(
         chosen.assign(given),
         split,
-        _folds(fold),
+        fold_numbers(fold),
         tuple(range(seeds)),
         workers,
         ray_address,
@@ -92,26 +95,16 @@ def train(
         not no_baselines,
     )
     is_table = format_ is Format.table
+    path = find_database(db)
     try:
-        report = train_database(
-            options, find_database(db), Lines(), lambda line: typer.echo(line, err=not is_table)
-        )
+        report = train_database(options, path, Lines(), lambda line: typer.echo(line, err=not is_table))
     except KeyboardInterrupt:
         typer.echo("motifdb: stopped; the same command goes on from the checkpoint", err=True)
         raise typer.Exit(130) from None
     write(report.shown() if is_table else report.table(), format_, output)
-    for line in report.summary():
-        typer.echo(line, err=not is_table)
+    tell(report.summary(), err=not is_table)
+    if is_table and report.first_run is not None:
+        where = f"{report.first_run[:8]} --db {shlex.quote(str(path))}"
+        typer.echo(f"next: motifdb evaluate {where}\n      motifdb predict {where} FILE")
     if report.n_failed:
         raise typer.Exit(1)
-
-
-def _folds(text: str) -> tuple[int, ...] | None:
-    from motifdb.errors import UsageError
-
-    if text.strip() == "all":
-        return None
-    try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        raise UsageError(f"--fold takes a number, several as 0,2, or all; got {text!r}") from None

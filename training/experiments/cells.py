@@ -185,7 +185,7 @@ def run_cells(
     runner = (
         _on_ray(path, missing, device, workers, ray_address)
         if on_ray
-        else _inline(path, missing, device, progress, say)
+        else _inline(path, missing, device, say)
     )
     if missing:
         progress.begin("cells", len(missing), 0, "cells")
@@ -206,9 +206,7 @@ def run_cells(
 Done = tuple[CellPlan, "list[RunResult]", float]
 
 
-def _inline(
-    path: Path, cells: Sequence[CellPlan], device: str, progress: Progress, say: Say
-) -> Iterator[Done]:
+def _inline(path: Path, cells: Sequence[CellPlan], device: str, say: Say) -> Iterator[Done]:
     key: tuple[str, int] | None = None
     fold: Any = None
     for cell in cells:
@@ -247,8 +245,9 @@ def run_cell(
     home : the database where its folder can be written from here, so that a stopped run goes on; else the checkpoint's
         files come back beside the results
     """
+    from motifdb.catalog.layout import MODELS_FOLDER
     from motifdb.pipelines.progress import Quiet
-    from motifdb.training.fitting.train_job import MODELS_FOLDER, TrainOptions, train_run
+    from motifdb.training.fitting.train_job import TrainOptions, train_run
     from motifdb.training.scores.baselines import baseline_runs, baselines
 
     if cell.recipe is None:

@@ -11,8 +11,8 @@ Where the numbers come from
 - ``style-2021``: batch 20 and about 40 epochs as printed (style-2021, section on training); no rule for stopping is given,
   so none is applied (``patience=0``) and the epoch with the least validation loss is kept.
 - ``...-compact`` and ``...-small`` are ours: networks and clip lengths that a processor trains in minutes.
-- ``...-robust`` are ours: what helps, or might help, on sources that were not trained on: the clip's mean spectrum removed
-  (a channel's gain and colour go with it), random colour, gain and noise, SpecAugment, attentive pooling, weight decay.
+- ``...-robust`` are ours, for sources that were not trained on: level and tilt of each clip's mean spectrum removed, mean and
+  deviation pooled, weight decay, label smoothing, and few epochs without early stopping.
 """
 
 from __future__ import annotations

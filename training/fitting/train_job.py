@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motifdb.catalog.layout import MODELS_FOLDER
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.training.fitting.curves import Curves
 from motifdb.training.fitting.loop import DivergedError, Trained, check_examples, train
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
     from motifdb.pipelines.progress import Progress
 
-MODELS_FOLDER = "models"
 LEASE_WAIT_S = 600.0
 """How long a run that is whole waits for another writer to end."""
 
@@ -374,6 +374,7 @@ class _Shown:
     progress: Progress
     say: Say
     _begun: bool = field(default=False, init=False)
+    _named: bool = field(default=False, init=False)
 
     def step(self, epoch: int, n_done: int, n_steps: int) -> None:
         if not self._begun:
@@ -386,13 +387,15 @@ class _Shown:
     def epoch(self, row: dict[str, Any]) -> None:
         self.curves.add(row)
         self.progress.close()
+        if not self._named:
+            self._named = True
+            self.say(f"{self.name}: at most {self.recipe.max_epochs} epochs")
         valid = ""
         if row["valid_loss"] is not None:
-            valid = f", valid {row['valid_loss']:.3f} (accuracy {row['valid_accuracy']:.3f})"
+            valid = f", valid {row['valid_loss']:.3f} ({row['valid_accuracy']:.3f})"
         left_s = (self.recipe.max_epochs - row["epoch"]) * row["wall_s"]
         waited = row["wait_s"] / row["wall_s"] if row["wall_s"] else 0.0
         self.say(
-            f"{self.name}: epoch {row['epoch']} of at most {self.recipe.max_epochs}, loss {row['train_loss']:.3f}"
-            f" (accuracy {row['train_accuracy']:.3f}){valid}, {row['wall_s']:.0f} s, {waited:.1%} of it waiting for data,"
-            f" at most {left_s / 60:.0f} min left"
+            f"  epoch {row['epoch']}: loss {row['train_loss']:.3f} (accuracy {row['train_accuracy']:.3f}){valid},"
+            f" {row['wall_s']:.0f} s, {waited:.1%} data wait, {left_s / 60:.0f} min left"
         )

@@ -62,6 +62,11 @@ class TrainReport:
         """Runs whose loss was no number."""
         return sum(line.state == "failed" for line in self.lines)
 
+    @property
+    def first_run(self) -> str | None:
+        """Id of the first of the network's runs that are done."""
+        return next((n.run_id for n in self.lines if not n.is_baseline and n.state == "done"), None)
+
     def table(self) -> pa.Table:
         """A row for each run: numbers, for programs."""
         rows = []
