@@ -1,4 +1,4 @@
-"""The one door through which torchaudio and torchvision come in.
+"""Whether what the extra ``train`` adds is there, and the one door through which torchaudio and torchvision come in.
 
 Their wheels are linked to one CUDA release. Beside a torch of another kind (a CPU build, another CUDA release)
 their compiled parts do not load and a plain import fails, although the parts written in Python would work. Here
@@ -21,6 +21,33 @@ from typing import Any
 from motifdb.errors import MissingExtraError
 
 _kept_alive: list[Any] = []  # torch forgets operators when the library object that declared them is collected
+
+
+_NAMES = {"sklearn": "scikit-learn"}
+_TRAIN = ("torch", "torchaudio", "sklearn", "safetensors", "tensorboardX")
+
+
+def need(*modules: str) -> None:
+    """Refuse where a module of the extra ``train`` is not installed; nothing is imported.
+
+    Parameters
+    ----------
+    modules : names of packages as they are imported; none: all that training and prediction need
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    lacking = [
+        _NAMES.get(m, m)
+        for m in modules or _TRAIN
+        if m not in sys.modules and importlib.util.find_spec(m) is None
+    ]
+    if lacking:
+        verb, them = ("are", "them") if len(lacking) > 1 else ("is", "it")
+        raise MissingExtraError(
+            f"{', '.join(lacking)} {verb} not installed; `pip install 'motifdb[train]'` adds {them}"
+        )
 
 
 def load_torchaudio() -> types.ModuleType:
@@ -47,9 +74,7 @@ def load_torchvision() -> types.ModuleType:
 
 def _load(name: str, prepare: Callable[[], None]) -> types.ModuleType:
     """Import `name`; where its compiled part refuses, forget the half-imported package, `prepare`, import again."""
-    for needed in ("torch", name):
-        if needed not in sys.modules and importlib.util.find_spec(needed) is None:
-            raise MissingExtraError(f"{needed} is not installed; `pip install 'motifdb[train]'` adds it")
+    need("torch", name)
     try:
         return importlib.import_module(name)
     except (OSError, RuntimeError):

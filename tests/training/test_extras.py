@@ -1,4 +1,4 @@
-"""torchaudio and torchvision come in whether or not their compiled parts load."""
+"""torchaudio and torchvision come in whether or not their compiled parts load; what is missing is named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import types
 
 import pytest
 
+from motifdb.cli import main
 from motifdb.errors import MissingExtraError
 from motifdb.training import extras
 
@@ -49,7 +50,8 @@ def test_a_missing_extra_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("torch", "torchaudio", "torchvision"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(
-        MissingExtraError, match=r"^torch is not installed; `pip install 'motifdb\[train\]'` adds it$"
+        MissingExtraError,
+        match=r"^torch, torchaudio are not installed; `pip install 'motifdb\[train\]'` adds them$",
     ):
         extras.load_torchaudio()
     monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
@@ -77,3 +79,30 @@ def test_a_package_whose_compiled_part_refuses_is_imported_again(
     assert module.__name__ == "stubborn" and seen_while_preparing == []
     for name in [m for m in sys.modules if m.startswith("stubborn")]:
         del sys.modules[name]
+
+
+def test_what_is_missing_is_named_in_one_sentence() -> None:
+    extras.need("json")
+    with pytest.raises(
+        MissingExtraError, match=r"^no_such is not installed; `pip install 'motifdb\[train\]'` adds it$"
+    ):
+        extras.need("json", "no_such")
+    with pytest.raises(MissingExtraError, match=r"^no_such, nor_this are not installed; .* adds them$"):
+        extras.need("no_such", "nor_this")
+
+
+@pytest.mark.parametrize(
+    "words", [("train", "sid-2020-small"), ("predict", "r", "f.wav"), ("experiment", "makam")]
+)
+def test_commands_say_so_before_anything_else(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(extras, "_TRAIN", ("no_such",))
+    monkeypatch.setattr(sys, "argv", ["motifdb", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert (
+        capsys.readouterr().err
+        == "motifdb: no_such is not installed; `pip install 'motifdb[train]'` adds it\n"
+    )

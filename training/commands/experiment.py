@@ -128,6 +128,9 @@ def experiment(
     """
     from motifdb.catalog.locate import find_database
     from motifdb.errors import UsageError
+    from motifdb.training.extras import need
+
+    need()
     from motifdb.training.experiments.door import Asked, run_experiment
 
     if seeds < 1:

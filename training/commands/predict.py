@@ -64,6 +64,9 @@ def predict(
     from motifdb.catalog.locate import find_database
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.errors import UsageError
+    from motifdb.training.extras import need
+
+    need()
     from motifdb.training.fitting.predict import Predictor, predict_files, worth
     from motifdb.training.scores.runs import find_run
 

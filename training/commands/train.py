@@ -72,6 +72,9 @@ def train(
     from motifdb.errors import UsageError
     from motifdb.pipelines.progress import Lines
     from motifdb.pipelines.settings import assignment
+    from motifdb.training.extras import need
+
+    need()
     from motifdb.training.fitting.recipes import find_recipe
 
     chosen = find_recipe(recipe)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from motifdb.errors import MissingExtraError
+from motifdb.training.extras import need
 
 _NAMES = {
     "train_loss": "loss/train",
@@ -30,12 +30,7 @@ class Curves:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            import tensorboardX  # noqa: F401
-        except ImportError:
-            raise MissingExtraError(
-                "tensorboardX is not installed; `pip install 'motifdb[train]'` adds it"
-            ) from None
+        need("tensorboardX")
         self._folder = folder
         self._writer: Any = None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from motifdb.errors import MissingExtraError, NotFoundError, UsageError, nearest
+from motifdb.errors import NotFoundError, UsageError, nearest
+from motifdb.training.extras import need
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,8 +42,7 @@ class ModelSpec:
         MissingExtraError
             when torch is not installed.
         """
-        if importlib.util.find_spec("torch") is None:
-            raise MissingExtraError("torch is not installed; `pip install 'motifdb[train]'` adds it")
+        need("torch")
         module_name, _, class_name = self.builder.partition(":")
         module = importlib.import_module(f"motifdb.training.models.{module_name}")
         resolved: type = getattr(module, class_name)

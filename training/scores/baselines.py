@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.errors import MissingExtraError, UsageError, nearest
+from motifdb.errors import UsageError, nearest
+from motifdb.training.extras import need
 from motifdb.training.inputs.packed import Packed
 from motifdb.training.scores.runs import Predictions, RunResult
 
@@ -253,9 +254,5 @@ def _one_thread() -> AbstractContextManager[Any]:
 
 
 def _sklearn(module: str) -> Any:
-    try:
-        return importlib.import_module(f"sklearn.{module}")
-    except ImportError as error:
-        raise MissingExtraError(
-            "scikit-learn is not installed; `pip install 'motifdb[train]'` adds it"
-        ) from error
+    need("sklearn")
+    return importlib.import_module(f"sklearn.{module}")
