@@ -85,6 +85,7 @@ def predict(
                 "file": p.file,
                 "duration_s": round(p.duration_s, 3),
                 "windows": p.n_windows,
+                "quiet_windows": p.n_quiet,
                 "predicted": p.predicted,
                 "probabilities": {name: round(value, 6) for name, value in p.ranked()},
             }

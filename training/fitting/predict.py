@@ -194,10 +194,15 @@ def _network_of(run: Mapping[str, Any], root: Path, device: str) -> Trained:
         raise UsageError(
             f"{called} is a baseline or keeps no weights; `motifdb train` makes a run that can predict"
         )
-    trained, config = load_trained(root / run["checkpoint"], device)
+    folder = root / run["checkpoint"]
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise CheckpointError(
+            f"{called} names a checkpoint outside its database ({run['checkpoint']}): not read"
+        )
+    trained, config = load_trained(folder, device)
     if config.get("run_id") != run["run_id"]:
         raise CheckpointError(
-            f"the checkpoint at {root / run['checkpoint']} is of run {str(config.get('run_id'))[:8]}, not of {called}"
+            f"the checkpoint at {folder} is of run {str(config.get('run_id'))[:8]}, not of {called}"
         )
     return trained
 

@@ -220,6 +220,8 @@ def test_another_run_s_weights_are_refused(trained: Path) -> None:
     row = find_run(snapshot, "tiny")
     with pytest.raises(UsageError, match=r"is of run .*, not of run 00000000"):
         Predictor(snapshot, row | {"run_id": "0" * 20}, trained, device="cpu")
+    with pytest.raises(UsageError, match=r"outside its database \(models/\.\./\.\./elsewhere\)"):
+        Predictor(snapshot, row | {"checkpoint": "models/../../elsewhere"}, trained, device="cpu")
 
 
 @pytest.mark.parametrize(("n_s", "window_s", "whole_s"), [(1.0, 0.3, 0.3), (3.21, 0.5, 1.0), (0.2, 0.5, 0.5)])
