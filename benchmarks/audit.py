@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 
 from motifdb.catalog.store import Snapshot, create, open_writer
 from motifdb.config import Config
-from motifdb.pipelines.audit import AuditConfig, AuditOptions, audit_database, islands
+from motifdb.linked import islands
+from motifdb.pipelines.audit import AuditConfig, AuditOptions, audit_database
 from motifdb.pipelines.ingest import Options, ingest
 from motifdb.pipelines.progress import Quiet
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.ids import set_hash
 from motifdb.kernels import alignment, fingerprint
+from motifdb.linked import islands
 from motifdb.pipelines.analyses import Analysis
 from motifdb.pipelines.committer import Committer
 from motifdb.pipelines.known import Known
@@ -316,24 +317,3 @@ def _link_table(analysis_id: str, links: list[Link]) -> pa.Table:
             for link in links
         ]
     )
-
-
-def islands(names: Iterable[str], links: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The least name of each one's island.
-
-    >>> islands("abcd", [("b", "d"), ("a", "b")])
-    {'a': 'a', 'b': 'a', 'c': 'c', 'd': 'a'}
-    """
-    least = {name: name for name in names}
-
-    def root(name: str) -> str:
-        while least[name] != name:
-            least[name] = least[least[name]]
-            name = least[name]
-        return name
-
-    for one, other in links:
-        a, b = root(one), root(other)
-        if a != b:
-            least[max(a, b)] = min(a, b)
-    return {name: root(name) for name in sorted(least)}

@@ -15,7 +15,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import NotFoundError, nearest
-from motifdb.pipelines.audit import islands
+from motifdb.linked import islands
 from motifdb.pipelines.predicates import quoted
 from motifdb.query.views import STANDARD_LABELS
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from motifdb.config import ContourConfig, part_from_parameters, preset
 from motifdb.errors import NotFoundError, UsageError
+from motifdb.linked import islands
 from motifdb.training.experiments import contour_features as cf
 
 if TYPE_CHECKING:
@@ -163,19 +164,12 @@ def linked_groups(ids: Sequence[str], shared: Sequence[set[str]]) -> tuple[str, 
     >>> linked_groups(["a", "b", "c", "d"], [{"x"}, {"x", "y"}, {"y"}, set()])
     ('a', 'a', 'a', 'd')
     """
-    parent = list(range(len(ids)))
-
-    def root(at: int) -> int:
-        while parent[at] != at:
-            parent[at] = at = parent[parent[at]]
-        return at
-
-    first: dict[str, int] = {}
-    for at, names in enumerate(shared):
-        for name in names:
-            a, b = sorted((root(at), root(first.setdefault(name, at))))
-            parent[b] = a
-    return tuple(ids[root(at)] for at in range(len(ids)))
+    first: dict[str, str] = {}
+    links = [
+        (first.setdefault(s, name), name) for name, named in zip(ids, shared, strict=True) for s in named
+    ]
+    least = islands(ids, links)
+    return tuple(least[name] for name in ids)
 
 
 def _stored_contours(snapshot: Snapshot) -> ContourConfig | None:

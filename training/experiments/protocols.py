@@ -1,9 +1,8 @@
 """Divisions of one set of clips from the most to the least leaky: random files, distinct contents, by island, held-out source.
 
-The rungs are those of the measurements that this project's figures are held against: three draws of a random fifth of all files as
-published; three draws of a fifth of the distinct contents; five folds over islands of shared sound; and folds that each hold
-out one *source* of every class (its i-th in ascending order, from the first again after the last), sources of several classes
-left out. A source is a recording, or several that share sound.
+The rungs: three draws of a random fifth of all files as published; three draws of a fifth of the distinct contents; five folds
+over islands of shared sound; and folds that each hold out one *source* of every class (its i-th in ascending order, from the
+first again after the last), sources of several classes left out. A source is a recording, or several that share sound.
 """
 
 from __future__ import annotations

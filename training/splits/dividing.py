@@ -269,7 +269,7 @@ def _tested(
     n_groups = int(group.max()) + 1
     balance = label if config.stratified else np.zeros_like(label)
     if config.method == "held-out":
-        return _held_out(config, group, label, names, notes)
+        return _held_out(config, group, label, names)
     if config.method == "kfold":
         n_folds = n_groups if config.folds == ONE_EACH else config.folds or 5
         if n_groups < n_folds:
@@ -300,7 +300,6 @@ def _held_out(
     group: NDArray[np.int64],
     label: NDArray[np.int64],
     names: list[str],
-    notes: list[str],
 ) -> NDArray[np.bool_]:
     own: list[list[tuple[str, int]]] = [[] for _ in range(int(label.max()) + 1)]
     for name, g, c in sorted(set(zip(names, group.tolist(), label.tolist(), strict=True))):

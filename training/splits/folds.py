@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from motifdb.linked import islands
+
 
 def numbered(keys: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The index of each key among the distinct ones, ascending, and those.
@@ -127,21 +129,10 @@ def united(keys: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     -------
     int64[n], components numbered in the order of their first clips.
     """
-    n = len(keys[0])
-    parent = list(range(n))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
+    links = []
     for column in keys:
         holder: dict[int, int] = {}
-        for i, key in enumerate(column.tolist()):
-            if key < 0:
-                continue
-            a, b = root(holder.setdefault(key, i)), root(i)
-            parent[max(a, b)] = min(a, b)
-    roots = np.array([root(i) for i in range(n)], np.int64)
+        links += [(holder.setdefault(key, i), i) for i, key in enumerate(column.tolist()) if key >= 0]
+    least = islands(range(len(keys[0])), links)
+    roots = np.fromiter(least.values(), np.int64, len(least))
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
