@@ -68,10 +68,6 @@ class Joined:
         """Whether a row names a file, as a recording or as a reference."""
         return self.row_of(found) is not None or self.is_reference(found)
 
-    def n_unmatched(self, inputs: Iterable[Found]) -> int:
-        """How many of the inputs no row names; references are not counted."""
-        return sum(not self.describes(found) for found in inputs)
-
 
 @dataclass(frozen=True)
 class Manifest:

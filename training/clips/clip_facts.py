@@ -149,12 +149,6 @@ class ClipFacts:
         """The first path of a recording; its id where none is left."""
         return self._paths.get(recording_id, recording_id)
 
-    def n_contradicted(self, name: str) -> int:
-        """Clips without a value because the files of their recording contradict each other."""
-        agreed = self._by_recording.get(name.removeprefix(LABEL_PREFIX), {})
-        clips = zip(self.recording_id, self.file, strict=True)
-        return sum(file is None and len(agreed.get(recording, ())) > 1 for recording, file in clips)
-
     def _no_label(self, name: str) -> NotFoundError:
         if not self.label_names:
             return NotFoundError(

@@ -12,7 +12,10 @@ from motifdb.training.commands.shared import fold_numbers, tell
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="Name of a recipe, or a TOML file with one.", metavar="RECIPE")
+        str,
+        typer.Argument(
+            help="Name of a recipe (one that is none lists them), or a TOML file with one.", metavar="RECIPE"
+        ),
     ],
     db: Db = None,
     split: Annotated[
