@@ -62,7 +62,9 @@ def run_prose(options: LadderOptions, path: Path, progress: Progress, say: Say) 
     snapshot = open_snapshot(path)
     found = gather(snapshot, splits, options.label)
     networks = [m for m in ladder.measured if m.model not in BASELINES]
-    report = ProseReport(notes=[f"{c.name}: {c.source} says {c.says}" for c in CLAIMS])
+    report = ProseReport(
+        notes=[f"{c.name}: {c.source} {'say' if ' and ' in c.source else 'says'} {c.says}" for c in CLAIMS]
+    )
     report.rows += _size_rows(found, columns)
     report.rows += _fused_rows(found, columns)
     report.rows += _short_rows(snapshot, found, networks, columns)

@@ -48,7 +48,7 @@ class Curves:
         if self._writer is None:
             from tensorboardX import SummaryWriter
 
-            # what an earlier session wrote from this epoch on does not count
+            # what was written from this epoch on before the run was taken up does not count
             self._writer = SummaryWriter(str(self._folder), purge_step=row["epoch"])
         for name, shown in _NAMES.items():
             if row.get(name) is not None:

@@ -115,7 +115,7 @@ class Trained:
     ----------
     epochs : rows of the table `epochs`, without run_id
     best_epoch : the epoch whose weights these are, from 1
-    wall_s, cpu_s : over all sessions of the run, of this process
+    wall_s, cpu_s : since the run began, however often it was taken up; of this process
     """
 
     network: Network
@@ -487,7 +487,7 @@ class _Run:
         checkpoint.write_tensors(self.folder / checkpoint.STATE, tensors, counters)
 
     def _spent(self) -> dict[str, float]:
-        """Time over all sessions."""
+        """Seconds since the run began, however often it was taken up."""
         return {
             "wall_s": self.at.wall_s + time.monotonic() - self.started_s,
             "cpu_s": self.at.cpu_s + time.process_time() - self.started_cpu_s,

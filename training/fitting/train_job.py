@@ -389,7 +389,8 @@ class _Shown:
         self.progress.close()
         if not self._named:
             self._named = True
-            self.say(f"{self.name}: at most {self.recipe.max_epochs} epochs")
+            n_epochs = self.recipe.max_epochs
+            self.say(f"{self.name}: at most {n_epochs} epoch{'s' * (n_epochs != 1)}")
         valid = ""
         if row["valid_loss"] is not None:
             valid = f", valid {row['valid_loss']:.3f} ({row['valid_accuracy']:.3f})"
