@@ -40,8 +40,8 @@ class Difference:
     ----------
     a, b : means over folds of means over seeds
     a_deviation, b_deviation : standard deviation over seeds of the mean over folds; None for one seed
-    low, high : 95 % interval of a - b
-    p_value : two-sided, the share of draws on the other side of 0
+    low, high : 95 % interval of a - b; None for one group
+    p_value : two-sided, the share of draws on the other side of 0; None for one group
     """
 
     metric: str
@@ -89,7 +89,9 @@ class Comparison:
         )
         if self.only_a is not None and self.only_b is not None:
             head.append(f"only A is right about {self.only_a:,.0f} clips, only B about {self.only_b:,.0f}")
-        if self.n_groups < 10:
+        if self.n_groups == 1:
+            head.append("with one group there is no interval")
+        elif self.n_groups < 10:
             head.append(
                 f"{self.n_groups} groups are few: the interval is too narrow, look at each fold (--by-fold)"
             )
@@ -144,14 +146,14 @@ def compare_runs(
             into.append(_figures(pair, weights[:, at]))
     spread = [tuple(_joined([part[side] for part in parts]) for side in (0, 1)) for parts in drawn]
     by_fold = {
-        fold: tuple(_difference(m, [point[i]], [spread[i]]) for m in COMPARED)
+        fold: tuple(_difference(m, [point[i]], [spread[i]], len(columns[i])) for m in COMPARED)
         for i, (fold, _) in enumerate(pairs)
     }
     only_a, only_b = _only_one_right(first, second, pairs) if not by_groups else (None, None)
     return Comparison(
         tuple(a_runs),
         tuple(b_runs),
-        tuple(_difference(m, point, spread) for m in COMPARED),
+        tuple(_difference(m, point, spread, len(names)) for m in COMPARED),
         by_fold,
         sum(len(_tested(first[fold][0])) for fold, _ in pairs),
         len(names),
@@ -294,8 +296,12 @@ def _difference(
     metric: str,
     point: Sequence[tuple[Figures, Figures]],
     spread: Sequence[tuple[Figures, ...]],
+    n_groups: int,
 ) -> Difference:
-    """Of some folds; a fold in whose draw nothing was drawn is left out of that draw's mean."""
+    """Of some folds; a fold in whose draw nothing was drawn is left out of that draw's mean.
+
+    One group has no interval and no p-value: every draw of it is itself.
+    """
     sides, deviations = [], []
     for side in (0, 1):
         of_fold = [p[side][metric][:, 0] for p in point]
@@ -306,7 +312,7 @@ def _difference(
     a, b = (None if np.isnan(value) else value for value in sides)
     difference = a - b if a is not None and b is not None else None
     low = high = p_value = None
-    if difference is not None:
+    if difference is not None and n_groups > 1:
         draws = _mean_defined(
             np.stack([s[0][metric].mean(axis=0) - s[1][metric].mean(axis=0) for s in spread])
         )

@@ -19,7 +19,7 @@ from motifdb.pipelines.known import Known
 from motifdb.query.check import check
 from motifdb.query.database import Database
 from motifdb.training.scores.baselines import baseline_runs, baselines
-from motifdb.training.scores.compare_runs import compare_runs, differences_table
+from motifdb.training.scores.compare_runs import _difference, compare_runs, differences_table
 from motifdb.training.scores.draw_run import learning_curves
 from motifdb.training.scores.evaluate import (
     classes_table,
@@ -285,6 +285,14 @@ def test_comparison_of_recipes_over_folds_and_seeds(small: Small, snapshot: Snap
     back = {d.metric: d for d in compare_runs(snapshot, "poor", "tiny", n_draws=400).differences}
     low, high = back["f1"].low, back["f1"].high
     assert low is not None and high is not None and (-low, -high) == pytest.approx((f1.high, f1.low))
+
+
+def test_one_group_has_no_interval_of_the_difference() -> None:
+    draws = {"accuracy": np.full((1, 50), 0.8)}, {"accuracy": np.full((1, 50), 1.0)}
+    point = {"accuracy": np.full((1, 1), 0.8)}, {"accuracy": np.full((1, 1), 1.0)}
+    one = _difference("accuracy", [point], [draws], 1)
+    assert one.difference == pytest.approx(-0.2) and one.low is one.high is one.p_value is None
+    assert _difference("accuracy", [point], [draws], 2).p_value is not None
 
 
 def test_a_run_beside_itself_differs_by_nothing(small: Small, snapshot: Snapshot) -> None:
