@@ -78,6 +78,8 @@ class FrontEndConfig:
             )
         if self.hop_samples < 1 or self.window_samples < 1:
             raise UsageError("window_samples and hop_samples must be at least 1")
+        if self.n_bands < 1 or self.n_mfcc < 1:
+            raise UsageError(f"n_bands and n_mfcc must be at least 1, got {self.n_bands} and {self.n_mfcc}")
         if self.kind == "mfcc" and self.n_mfcc > self.n_bands:
             raise UsageError(f"n_mfcc {self.n_mfcc} is more than the {self.n_bands} bands it is made from")
         if self.pad_to is not None and self.pad_to < 1:
