@@ -2,12 +2,13 @@
 
 **Conventions.** A file is an input (state `input`); a content is a recording, a distinct content of files. Groups are of
 what is linked directly or through others. Labels whose values name single files (more different values than half of
-the files that have one; never singer, style, work or artist) are left out unless they are asked for: that they
-contradict each other, or are rare, says nothing.
+the files that have one) or measure them (more than twenty different numbers), never singer, style, work or artist, are
+left out unless they are asked for: that they contradict each other, or are rare, says nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,6 +31,8 @@ RARE = 3
 """A value that fewer recordings have is rare."""
 
 _EXAMPLES = 5
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_MOST_NUMBERED = 20  # classes may be numbered, but not by dozens
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def audit_report(
 
     Parameters
     ----------
-    labels : those to look at; none is all that are no names of single files
+    labels : those to look at; none is all that do not name or measure single files
     rare_below : a value with fewer recordings is rare
 
     Raises
@@ -156,7 +159,7 @@ def _files(snapshot: Snapshot) -> tuple[dict[str, list[str]], dict[str, _Values]
 
 
 def _chosen(values: Mapping[str, _Values], wanted: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Labels to look at, and those left out because they name single files."""
+    """Labels to look at, and those left out because they name single files or measure them."""
     for name in wanted:
         if name not in values:
             if not values:
@@ -169,9 +172,18 @@ def _chosen(values: Mapping[str, _Values], wanted: Sequence[str]) -> tuple[list[
     for name, by_recording in values.items():
         different = {value for counts in by_recording.values() for value in counts}
         n_files = sum(counts.total() for counts in by_recording.values())
-        is_name = name not in CLASSES and 2 * len(different) > n_files
-        (left_out if is_name else chosen).append(name)
+        says_little = 2 * len(different) > n_files or _are_measures(different)
+        (left_out if says_little and name not in CLASSES else chosen).append(name)
     return chosen, left_out
+
+
+def _are_measures(values: set[str]) -> bool:
+    """Whether values are numbers, and too many to be classes.
+
+    >>> _are_measures({str(i / 8) for i in range(30)}), _are_measures({"1", "2"})
+    (True, False)
+    """
+    return len(values) > _MOST_NUMBERED and all(_NUMBER.fullmatch(value) for value in values)
 
 
 def _groups(least: Mapping[str, str], paths: Mapping[str, list[str]]) -> list[Group]:
@@ -269,7 +281,7 @@ def _label_lines(report: AuditReport, rare_below: int) -> list[str]:
             more = ", …" if len(rare) > _EXAMPLES else ""
             lines.append(f"  {label}: {_n(len(rare), 'value')}: {named}{more}")
     if report.left_out:
-        lines.append(f"labels that name single files, left out: {', '.join(report.left_out)}")
+        lines.append(f"labels that name or measure single files, left out: {', '.join(report.left_out)}")
     return lines
 
 

@@ -15,7 +15,7 @@ def audit(
     label: Annotated[
         list[str] | None,
         typer.Option(
-            help="Labels to look at; default: all but those that name single files.", show_default=False
+            help="Labels to look at; default: all but those that name or measure files.", show_default=False
         ),
     ] = None,
     rare: Annotated[int, typer.Option(help="A value with fewer recordings is rare.", min=1)] = 3,
