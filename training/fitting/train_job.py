@@ -162,6 +162,8 @@ def _train_fold(
     progress.start("reading sound")
     examples = load_examples(snapshot, split_id, number)
     check_examples(examples)
+    if not len(examples.rows("test")):  # the files of all of them may have been pruned since
+        raise UsageError(f"fold {number} has no clips to test on; `motifdb split` makes another split")
     fold = Fold(split_id, number, examples, pack(snapshot, examples), leak)
     for line in unseen_classes(examples):
         say(line)
