@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import UsageError
+from motifdb.ids import canonical_json, hash_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CONFIG, WEIGHTS, STATE = "config.json", "weights.safetensors", "state.safetensors"
 FORMAT = 1
-_HEADER = "motifdb"
+_HEADER, _RUN = "motifdb", "run"
 
 
 class CheckpointError(UsageError):
@@ -54,13 +55,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"there is no checkpoint at {folder}: it has no {CONFIG}") from None
+        raise CheckpointError(
+            f"there is no checkpoint at {folder}: it has no {CONFIG}; train the run anew with --again"
+        ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(
-            f"{path} is no configuration of a checkpoint ({error}); train the run anew"
+            f"{path} is no configuration of a checkpoint ({error}); train the run anew with --again"
         ) from None
     if not isinstance(config, dict) or not isinstance(config.get("format"), int):
-        raise CheckpointError(f"{path} is no configuration of a checkpoint; train the run anew")
+        raise CheckpointError(f"{path} is no configuration of a checkpoint; train the run anew with --again")
     if config["format"] > FORMAT:
         raise CheckpointError(
             f"{path} was written by a newer motifdb (format {config['format']}); update motifdb"
@@ -68,24 +71,38 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and, in the file's header, plain values, at once."""
+def run_of(config: Mapping[str, Any]) -> str:
+    """What tells a run's files from another's: a hash of its configuration, as `write_config` is given it."""
+    return hash_text(
+        canonical_json({k: v for k, v in json.loads(json.dumps(config)).items() if k != "format"})
+    )
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], run: str = ""
+) -> None:
+    """Write tensors and, in the file's header, plain values and the run they are of, at once."""
     from safetensors.torch import save
 
     whole = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    _replace(path, save(whole, {_HEADER: json.dumps(header, allow_nan=False)}))
+    _replace(path, save(whole, {_HEADER: json.dumps(header, allow_nan=False), _RUN: run}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path, run: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote.
 
     Raises
     ------
     CheckpointError
-        where the file is missing, a pickled one, cut short, or not ours.
+        where the file is missing, a pickled one, cut short, not ours, or of another run than `run`.
     """
     with _opened(path) as f:
         header = _header(f, path)
+        if run is not None and f.metadata().get(_RUN) != run:
+            raise CheckpointError(
+                f"{path} is of another run than the {CONFIG} beside it; delete the folder {path.parent} and train the"
+                " run anew with --again"
+            )
         return {name: f.get_tensor(name) for name in f.keys()}, header  # noqa: SIM118  # not a mapping
 
 
@@ -119,7 +136,7 @@ def _opened(path: Path) -> Iterator[Any]:
             yield f
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path} is damaged or cut short ({error}); delete the folder {path.parent} and train the run anew"
+            f"{path} is damaged or cut short ({error}); delete the folder {path.parent} and train the run anew with --again"
         ) from None
 
 

@@ -199,7 +199,7 @@ def load_trained(folder: Path, device: str = "cpu") -> tuple[Trained, dict[str, 
     with _own_randomness():
         network = Network(recipe, len(classes))
     path = folder / checkpoint.WEIGHTS
-    tensors, header = checkpoint.read_tensors(path)
+    tensors, header = checkpoint.read_tensors(path, checkpoint.run_of(config))
     checkpoint.load_into(network, tensors, path)
     target = choose_device(device)
     network.to(target).eval()
@@ -298,6 +298,7 @@ class _Run:
             "examples": _digest(self.examples),
             **about,
         }
+        self.run = checkpoint.run_of(config)
         if not (resume and self._resumed(config)):
             rows = self.examples.rows("train")
             label = self.examples.label
@@ -323,7 +324,7 @@ class _Run:
         path = self.folder / checkpoint.STATE
         if not path.exists():
             return False  # stopped before anything was worth saving
-        tensors, counters = checkpoint.read_tensors(path)
+        tensors, counters = checkpoint.read_tensors(path, self.run)
         parts: dict[str, dict[str, Tensor]] = {"last": {}, "best": {}, "optimiser": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
@@ -334,7 +335,7 @@ class _Run:
             self.at = Progress(**counters)
         except TypeError:
             raise checkpoint.CheckpointError(
-                f"{path} was written by another version; train the run anew"
+                f"{path} was written by another version; train the run anew with --again"
             ) from None
         self.best = parts["best"] or (parts["last"] if self.at.best_epoch else None)
         return True
@@ -480,11 +481,11 @@ class _Run:
             tensors |= {f"optimiser/{i}/{name}": t for name, t in of_parameter.items()}
         if is_best:
             header = {"epoch": self.at.best_epoch, "valid_loss": self.at.best_loss}
-            checkpoint.write_tensors(self.folder / checkpoint.WEIGHTS, self.best or {}, header)
+            checkpoint.write_tensors(self.folder / checkpoint.WEIGHTS, self.best or {}, header, self.run)
         elif self.best is not None:
             tensors |= {f"best/{name}": t for name, t in self.best.items()}
         counters = asdict(self.at) | self._spent()
-        checkpoint.write_tensors(self.folder / checkpoint.STATE, tensors, counters)
+        checkpoint.write_tensors(self.folder / checkpoint.STATE, tensors, counters, self.run)
 
     def _spent(self) -> dict[str, float]:
         """Seconds since the run began, however often it was taken up."""

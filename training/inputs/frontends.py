@@ -26,6 +26,7 @@ import torch
 from torch import nn
 
 from motifdb.errors import UsageError, nearest
+from motifdb.query.audio import SAMPLE_RATE_HZ
 from motifdb.training.extras import load_torchaudio
 from motifdb.training.inputs.batches import Batch
 
@@ -56,7 +57,7 @@ class FrontEndConfig:
     """
 
     kind: Literal["log-mel", "mfcc", "spectrogram"] = "log-mel"
-    sample_rate_hz: int = 16_000
+    sample_rate_hz: int = SAMPLE_RATE_HZ
     window_samples: int = 400
     n_fft: int | None = None
     hop_samples: int = 160
@@ -75,6 +76,10 @@ class FrontEndConfig:
         if self.fft_samples < self.window_samples:
             raise UsageError(
                 f"n_fft {self.n_fft} is shorter than the window of {self.window_samples} samples"
+            )
+        if self.sample_rate_hz != SAMPLE_RATE_HZ:
+            raise UsageError(
+                f"sound is kept at {SAMPLE_RATE_HZ:,} Hz; a front end cannot take it for {self.sample_rate_hz:,}"
             )
         if self.hop_samples < 1 or self.window_samples < 1:
             raise UsageError("window_samples and hop_samples must be at least 1")

@@ -15,6 +15,7 @@ from motifdb.training.fitting.checkpoint import (
     load_into,
     read_header,
     read_tensors,
+    run_of,
     write_tensors,
 )
 from motifdb.training.fitting.loop import load_trained, train
@@ -131,7 +132,7 @@ def test_a_configuration_that_is_none(trained: Path, tmp_path: Path) -> None:
     config["classes"].append("d")  # a head of another size
     path.write_text(json.dumps(config))
     (tmp_path / checkpoint.WEIGHTS).write_bytes((trained / checkpoint.WEIGHTS).read_bytes())
-    with pytest.raises(CheckpointError, match="belongs to another network"):
+    with pytest.raises(CheckpointError, match="of another run than the config"):
         load_trained(tmp_path)
 
 
@@ -142,3 +143,13 @@ def test_a_run_is_read_back_whole(trained: Path) -> None:
     examples, packed = tones()
     again = train(TINY.assign({"max_epochs": 1}), examples, packed, seed=3)
     assert (back.probabilities(packed) == again.probabilities(packed)).all()
+
+
+def test_tensors_of_another_run_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    own, other = run_of({"seed": 0, "format": 1}), run_of({"seed": 1})
+    assert own == run_of({"seed": 0})
+    write_tensors(path, {"a": torch.ones(2)}, {}, own)
+    assert read_tensors(path, own)[1] == {}
+    with pytest.raises(CheckpointError, match=r"is of another run than the config\.json beside it"):
+        read_tensors(path, other)
