@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 USUAL_SHARE = 0.95
 """A window is as long as this quantile of the clips the run was trained on."""
 
+SILENT = 33
+"""A file whose every sample is nearer to zero (of 32,768, -60 dB) is silent."""
+
 QUIET_DB = 40.0
 """A window so far below the loudest of its file holds nothing to judge."""
 
@@ -101,11 +104,13 @@ class Predictor:
         Raises
         ------
         InputError
-            for a file that cannot be decoded, or has nothing in it.
+            for a file that cannot be decoded, has nothing in it, or is silent: a network answers to silence too.
         """
         pcm = decoded(file, self.channel)
         if not pcm.size:
             raise InputError("empty", f"{file} has no sound in it")
+        if np.abs(pcm.astype(np.int32)).max() < SILENT:
+            raise InputError("silent", f"{file} is silent: nothing in it is louder than -60 dB of full scale")
         start, length = windows(pcm.size, self.window_s, self.whole_s)
         loud = _level_db(pcm, start, length)
         kept = np.flatnonzero(loud > loud.max() - QUIET_DB)

@@ -186,9 +186,10 @@ def test_predict_names_the_singer_of_files(trained: Path, run: Run, tmp_path: Pa
     long = np.concatenate([tone(220.0 * 1.26, 3.0, 5), np.zeros(16_000, np.int16)])
     soundfile.write(tmp_path / "bel.wav", np.repeat(long, 2), 32_000, subtype="PCM_16")
     (tmp_path / "no.wav").write_text("not audio")
-    files = [tmp_path / f"{name}.wav" for name in ("asa", "bel", "cem", "no")]
+    soundfile.write(tmp_path / "still.wav", np.zeros(16_000, np.int16), 16_000, subtype="PCM_16")
+    files = [tmp_path / f"{name}.wav" for name in ("asa", "bel", "cem", "no", "still")]
     out, err, code = run("predict", "tiny", *files, "--db", trained, "--format", "json")
-    assert code == 1 and "no.wav" in err  # the others went on
+    assert code == 1 and "no.wav" in err and "still.wav is silent" in err  # the others went on
     answer = json.loads(out)
     assert [Path(f["file"]).stem for f in answer["files"]] == ["asa", "bel", "cem"]
     assert [f["windows"] > 1 for f in answer["files"]] == [False, True, False]
