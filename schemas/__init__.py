@@ -1,5 +1,6 @@
 """What a table is: columns, types, units, meanings, version. Imports only pyarrow."""
 
+from motifdb.schemas.families import FAMILIES, FAMILY_MEMBERS
 from motifdb.schemas.learning import (
     AUDIO,
     AUDIO_LINKS,
@@ -40,6 +41,8 @@ __all__ = [
     "COVERAGE",
     "EPOCHS",
     "FAILURES",
+    "FAMILIES",
+    "FAMILY_MEMBERS",
     "FILES",
     "FINGERPRINTS",
     "FORMAT_VERSION",

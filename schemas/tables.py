@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from motifdb.schemas.families import FAMILY_TABLES
 from motifdb.schemas.learning import LEARNING_TABLES
 from motifdb.schemas.spec import Column, TableSpec
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version of the on-disk format this code writes; it reads every older one."""
 
 _TIME = pa.timestamp("us")
@@ -157,7 +158,7 @@ ANALYSES = TableSpec(
             "kind",
             pa.string(),
             "-",
-            "pitch, contour, mining, counts, stability, fingerprint, audit, clips or split",
+            "pitch, contour, mining, counts, families, stability, fingerprint, audit, clips or split",
         ),
         Column("parent_id", pa.string(), "-", "the analysis it reads; null for pitch", nullable=True),
         Column("parameters", pa.string(), "-", "JSON with every parameter"),
@@ -452,6 +453,7 @@ TABLES: dict[str, TableSpec] = {
         MOTIFS,
         PATTERN_COUNTS,
         OCCURRENCES,
+        *FAMILY_TABLES,
         *LEARNING_TABLES,
     )
 }

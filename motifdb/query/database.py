@@ -71,7 +71,8 @@ class Result:
             import pandas as _pandas  # noqa: F401
         except ImportError:
             raise MissingExtraError("pandas is not installed; pip install pandas, or use .arrow()") from None
-        return self._table.to_pandas()
+        frame: pandas.DataFrame = self._table.to_pandas()
+        return frame
 
     df = to_pandas
 

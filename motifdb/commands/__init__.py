@@ -1,0 +1,21 @@
+"""The commands that ask, look, listen and take away, one module each: parse, call, print.
+
+A module here imports nothing heavy when it is imported, so that `motifdb --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from motifdb.commands import describe, plot, sql, tables, top
+
+PANEL = "Ask"
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command that asks to the command line."""
+    app.command("sql", rich_help_panel=PANEL)(sql.sql)
+    app.command("tables", rich_help_panel=PANEL)(tables.tables)
+    app.command("describe", rich_help_panel=PANEL)(describe.describe)
+    app.command("top", rich_help_panel=PANEL)(top.top)
+    app.command("plot", rich_help_panel=PANEL)(plot.plot)
