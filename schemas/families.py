@@ -13,7 +13,9 @@ FAMILIES = TableSpec(
     "a group of stretches of singing that are variants of one melody",
     ("family_id",),
     (
-        Column("family_id", pa.string(), "-", "hash of analysis_id, scope, scope_key and the exemplar's span"),
+        Column(
+            "family_id", pa.string(), "-", "hash of analysis_id, scope, scope_key and the exemplar's span"
+        ),
         Column("analysis_id", pa.string(), "-", "the families analysis"),
         Column(
             "scope", pa.string(), "-", "recording, corpus, or the name of a label: where variants were sought"
