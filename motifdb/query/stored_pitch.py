@@ -1,0 +1,74 @@
+"""A recording's stored pitch, as one curve.
+
+**Conventions**: 0 Hz is unvoiced; times are seconds from the start of the recording.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from motifdb.errors import NotFoundError
+from motifdb.plots import PitchCurve
+
+if TYPE_CHECKING:
+    from motifdb.catalog.store import Snapshot
+
+_REFERENCE = "reference"
+"""Name of the pitch that a manifest gives beside a recording: asked for by its id only, as no motif stands on it."""
+
+
+def usual_pitch(snapshot: Snapshot, recording_id: str) -> str | None:
+    """Id of the pitch analysis that a recording is shown by: the newest one that contours were made of, else the newest.
+
+    None where nothing of the recording was ever tracked.
+    """
+    analyses = snapshot.table(
+        "analyses", ["analysis_id", "kind", "name", "parent_id", "created_at"]
+    ).to_pylist()
+    has_contours = {a["parent_id"] for a in analyses if a["kind"] == "contour"}
+    of_kind = {a["analysis_id"]: a for a in analyses if a["kind"] == "pitch"}
+    done = snapshot.table("coverage", ["analysis_id"], f"scope_key = '{recording_id}' and state = 'done'")
+    there = [of_kind[id_] for id_ in set(done.column("analysis_id").to_pylist()) if id_ in of_kind]
+    if not there:
+        return None
+    best = max(
+        there,
+        key=lambda a: (
+            a["analysis_id"] in has_contours,
+            a["name"] != _REFERENCE,
+            a["created_at"],
+            a["analysis_id"],
+        ),
+    )
+    return str(best["analysis_id"])
+
+
+def stored_pitch(snapshot: Snapshot, recording_id: str, analysis_id: str | None = None) -> PitchCurve:
+    """A recording's pitch under one pitch analysis; under the usual one where None.
+
+    Parameters
+    ----------
+    recording_id, analysis_id : whole ids, as the tables have them
+
+    Raises
+    ------
+    NotFoundError
+        where no such pitch is stored.
+    """
+    pitch_id = analysis_id if analysis_id is not None else usual_pitch(snapshot, recording_id)
+    where = f"recording_id = '{recording_id}' and analysis_id = '{pitch_id}'"
+    rows = (
+        snapshot.table("pitch", ["block", "hop_s", "start_s", "f0_hz"], where)
+        if pitch_id is not None
+        else None
+    )
+    if rows is None or not rows.num_rows:
+        raise NotFoundError(
+            f"{snapshot.path}: no pitch of recording {recording_id[:8]} is stored; `motifdb ingest` tracks it"
+        )
+    rows = rows.sort_by("block")
+    f0_hz = rows.column("f0_hz").combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    hop_s, start_s = float(rows.column("hop_s")[0].as_py()), float(rows.column("start_s")[0].as_py())
+    return PitchCurve(start_s + np.arange(f0_hz.size, dtype=np.float64) * hop_s, f0_hz)
