@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 
 from motifdb.errors import DatabaseError, MotifdbError, UsageError
+from motifdb.query.calls import Answers
 from motifdb.query.mistakes import first_line, position, translated
 from motifdb.query.relations import describe, duckdb_type, relations, tables
 from motifdb.query.views import ViewSpec
@@ -77,6 +78,20 @@ class Session:
         self._connection.execute("set TimeZone = 'UTC'")
         self._connection.execute("set enable_progress_bar = false")
         self._connection.execute("set lock_configuration = true")
+        self._answers = Answers(self._connection)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is asked.
+
+        Raises
+        ------
+        DatabaseError
+            in a session without tables.
+        """
+        if self._snapshot is None:
+            raise DatabaseError("no database is open, so there is nothing to search")
+        return self._snapshot
 
     def close(self) -> None:
         """Close the connection and remove what it spilled; closing twice is fine."""
@@ -113,7 +128,7 @@ class Session:
             shown = tables() if statement.shows == "tables" else describe(statement.shows)
             return Answer(self, statement, shown.to_reader())
         with self._sentences(query, statement):
-            self._prepare(statement)
+            self._prepare(statement, parameters)
             if statement.is_explain:
                 rows = self._interruptible(
                     lambda: self._connection.execute(statement.text, parameters).fetchall()
@@ -154,7 +169,9 @@ class Session:
             self._open_reader.close()
             self._open_reader = None
 
-    def _prepare(self, statement: Statement) -> None:
+    def _prepare(self, statement: Statement, parameters: Parameters) -> None:
+        if statement.calls:
+            self._answers.prepare(self, statement.calls, parameters)
         for name in statement.names:
             self._make(name)
         if statement.is_catalog:

@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from motifdb.errors import UsageError
+from motifdb.errors import UsageError, nearest
 from motifdb.query.relations import relation, relations
+from motifdb.query.table_functions import FUNCTIONS
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,17 +42,27 @@ _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]*\)\s*)?", re.IGNORE
 _COMMENT = re.compile(r"\s*(--[^\n]*(\n|$)|/\*.*?\*/)", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of one of our table functions: its name, its node in the syntax tree, the parameters in its arguments."""
+
+    name: str
+    node: dict[str, Any]
+    parameters: tuple[str, ...]
+
+
 @dataclass
 class Statement:
     """What the syntax tree of one statement names.
 
-    `names` are the tables it reads, `shows` a name that `SHOW x` or `DESCRIBE x` asks about and nothing else,
-    `is_catalog` says that it reads DuckDB's own catalog, so that every table has to be there.
+    `names` are the tables it reads, `calls` the table functions of ours, `shows` a name that `SHOW x` or `DESCRIBE x`
+    asks about and nothing else, `is_catalog` says that it reads DuckDB's own catalog, so that every table has to be there.
     """
 
     text: str
     is_explain: bool = False
     names: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     is_catalog: bool = False
     shows: str | None = None
 
@@ -102,7 +113,7 @@ def _explained(connection: duckdb.DuckDBPyConnection, query: str) -> Statement:
     if match is None:
         raise UsageError("write EXPLAIN, or EXPLAIN ANALYZE, directly before the SELECT it explains")
     inner = parse(connection, rest[match.end() :])
-    return Statement(match.group() + inner.text, True, inner.names, inner.is_catalog)
+    return Statement(match.group() + inner.text, True, inner.names, inner.calls, inner.is_catalog)
 
 
 def _named(text: str, tree: dict[str, Any]) -> Statement:
@@ -127,7 +138,7 @@ def _named(text: str, tree: dict[str, Any]) -> Statement:
         if kind == "BASE_TABLE":
             tables_named.append(node["qualified_name"]["path"])
         elif kind == "TABLE_FUNCTION":
-            _allow_function(str(node["function"].get("function_name", "")).lower(), found)
+            _allow_function(node["function"], found)
         elif kind == "SHOW_REF" and not node.get("query"):
             shown.append(node["table_name"].strip('"'))
         for cte in (node.get("cte_map") or {}).get("map", []):
@@ -168,13 +179,38 @@ def _whole_statement(tree: dict[str, Any], found: Statement) -> None:
             found.shows = name if name in relations() else None
 
 
-def _allow_function(name: str, found: Statement) -> None:
-    if name not in TABLE_FUNCTIONS:
+def _allow_function(node: dict[str, Any], found: Statement) -> None:
+    name = str(node.get("function_name", "")).lower()
+    if name in FUNCTIONS:
+        found.calls.append(_call(name, node))
+    elif name not in TABLE_FUNCTIONS:
+        close = nearest(name, FUNCTIONS)
+        hint = f"; {close}" if close.startswith("did you mean") else ""
         raise UsageError(
-            f"the function {name} is not allowed: SQL sees the tables of this database, no files, network or settings"
+            f"the function {name} is not allowed: SQL sees the tables of this database, no files, network or settings{hint}"
         )
     if name in ("duckdb_columns", "duckdb_tables", "duckdb_views"):
         found.is_catalog = True
+
+
+def _call(name: str, node: dict[str, Any]) -> Call:
+    """A call whose arguments are known before the statement runs."""
+    parameters: list[str] = []
+    stack: list[Any] = [node["arguments"]]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, list):
+            stack.extend(part)
+        elif isinstance(part, dict):
+            if part.get("class") in ("COLUMN_REF", "SUBQUERY"):
+                raise UsageError(
+                    f"the arguments of {name} are constants or bound parameters, no columns; name one by"
+                    f" name := value, as in {FUNCTIONS[name].signature}"
+                )
+            if part.get("class") == "PARAMETER":
+                parameters.append(str(part["identifier"]))
+            stack.extend(part.values())
+    return Call(name, node, tuple(dict.fromkeys(parameters)))
 
 
 def _allow_table(path: list[str], own: set[str], found: Statement) -> None:
