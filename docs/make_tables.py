@@ -17,7 +17,7 @@ def page() -> str:
     lines = [
         "# Tables",
         "",
-        f"Format version {FORMAT_VERSION}. Made by `make docs` from `schemas/tables.py` and `motifdb/query/views.py`;"
+        f"Format version {FORMAT_VERSION}. Made by `make docs` from `schemas/tables.py` and `motifdb/query/views/`;"
         " edit the declarations there.",
         "",
         "Key columns are **bold**. A `?` after the type says that the column may be null. Times are seconds from the"
