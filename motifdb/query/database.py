@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from motifdb.query.check import Violation
     from motifdb.query.clips import Clips
     from motifdb.query.fingerprint import Fingerprint
+    from motifdb.query.lineage import Lineage
     from motifdb.query.status import Status
 
 _REPR_ROWS = 20
@@ -249,6 +250,22 @@ class Database:
         from motifdb.query.clips import Clips
 
         return Clips(self._snapshot, kind, analysis)
+
+    def why(self, text: str) -> Lineage:
+        """Where a motif, family, recording, clip, run or analysis comes from, down to parameters and bytes.
+
+        Parameters
+        ----------
+        text : the beginning of its id, a contour, the path of a file, the name of an analysis or of a run's recipe
+
+        Raises
+        ------
+        UsageError, NotFoundError
+            where it fits several things, or none.
+        """
+        from motifdb.query.lineage import lineage
+
+        return lineage(self, text)
 
     def status(self) -> Status:
         """Counts, hours, size, last commit, failures."""
