@@ -30,7 +30,7 @@ from motifdb.pipelines.motif_rows import PhraseColumns, contour_text
 from motifdb.pipelines.planting import mined, plant, score
 from motifdb.pipelines.selftest import surrogate_of
 from motifdb.pipelines.selftest_cells import Cell, Trial, cell, curves
-from motifdb.share_plots import plot_recall
+from motifdb.plots.shares import plot_recall
 
 PLANTED = (2, 3, 4, 5, 6, 8, 10, 14, 20)
 LENGTHS = (4, 6, 8, 12)

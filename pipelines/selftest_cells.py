@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from motifdb.pipelines.planting import Score
-from motifdb.share_plots import RecallCurve
+from motifdb.plots.shares import RecallCurve
 
 ENOUGH = 0.5
 """A strength is found where at least this share of its motifs is."""

@@ -121,7 +121,7 @@ def check_picture(path: Path | None) -> None:
     UsageError
         for a suffix that is no picture's.
     """
-    from motifdb.canvas import check_suffix
+    from motifdb.plots.canvas import check_suffix
 
     if path is not None:
         check_suffix(path)
@@ -135,7 +135,7 @@ def draw(result: Result, path: Path) -> None:
     UsageError
         where nothing can be drawn, or the picture cannot be written.
     """
-    from motifdb.share_plots import plot_recall
+    from motifdb.plots.shares import plot_recall
 
     how = "" if result.tracker is None else ", sung and tracked again"
     title = f"Motifs planted in {result.n_recordings} recordings{how}: {result.analysis.title}"

@@ -118,7 +118,7 @@ def draw(report: Report, path: Path) -> None:
     UsageError
         where it cannot be written, or there is nothing to draw.
     """
-    from motifdb.share_plots import plot_stability
+    from motifdb.plots.shares import plot_stability
 
     shares = report.shares
     plot_stability(

@@ -190,7 +190,7 @@ def _one(clips: tuple[str, ...]) -> str | None:
 
 
 def _draw_ladder(report: LadderReport, target: Path) -> None:
-    from motifdb.run_plots import Series, plot_ladder
+    from motifdb.plots.runs import Series, plot_ladder
     from motifdb.training.experiments.ladder import LEAKS
     from motifdb.training.experiments.measured import leak_share, spread
 
@@ -295,7 +295,7 @@ def _grid_notes(report: GridReport) -> list[str]:
 
 
 def _draw_grid(report: GridReport, target: Path) -> None:
-    from motifdb.run_plots import Series, plot_table
+    from motifdb.plots.runs import Series, plot_table
     from motifdb.training.experiments.measured import spread
 
     cells = [c for c in report.table.cells if c.clips == "motif"] + [

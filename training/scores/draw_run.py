@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from motifdb.errors import NotFoundError
 from motifdb.pipelines.committer import in_list
+from motifdb.plots.runs import LearningCurve, plot_run
 from motifdb.query.motifs import draw_motif
-from motifdb.run_plots import LearningCurve, plot_run
 from motifdb.training.scores.metrics import confusion
 from motifdb.training.scores.runs import runs_meant, stored_predictions
 

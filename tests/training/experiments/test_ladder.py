@@ -168,7 +168,7 @@ def test_an_experiment_is_written_and_drawn(
     from motifdb.cli import app
 
     drawn: list[tuple[object, ...]] = []
-    monkeypatch.setattr("motifdb.run_plots.plot_ladder", lambda *args, **rest: drawn.append(args))
+    monkeypatch.setattr("motifdb.plots.runs.plot_ladder", lambda *args, **rest: drawn.append(args))
     asked = ["experiment", "leak-ladder", "--db", str(small.path), "--rungs", "by island"]
     result = CliRunner().invoke(app, [*asked, "-o", str(tmp_path / "ladder.png")])
     assert result.exit_code == 0 and "logistic" in result.stdout

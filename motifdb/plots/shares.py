@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb import canvas
 from motifdb.errors import UsageError
+from motifdb.plots import canvas
 
 
 @dataclass(frozen=True)

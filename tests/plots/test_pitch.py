@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from motifdb import canvas
 from motifdb.errors import UsageError
-from motifdb.plots import PitchCurve, note_name, plot_motif, plot_recording
-from motifdb.share_plots import RecallCurve, plot_recall
+from motifdb.plots import PitchCurve, canvas, note_name, plot_motif, plot_recording
+from motifdb.plots.shares import RecallCurve, plot_recall
 
 
 def curve(

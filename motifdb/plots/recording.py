@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb import canvas
 from motifdb.errors import UsageError
+from motifdb.plots import canvas
 
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _ROW_S, _MOST_ROWS, _POINTS_IN_ROW = 30.0, 6, 6000

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb import canvas
 from motifdb.errors import UsageError
+from motifdb.plots import canvas
 
 _MOST_NUMBERED = 12  # classes whose cells of a confusion matrix can still hold a number
 _MOST_NAMED = 40

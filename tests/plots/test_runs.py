@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from motifdb.errors import UsageError
-from motifdb.run_plots import LearningCurve, Series, plot_ladder, plot_run, plot_table
+from motifdb.plots.runs import LearningCurve, Series, plot_ladder, plot_run, plot_table
 
 
 def curve(n: int, *, has_valid: bool = True, label: str = "") -> LearningCurve:
