@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from motifdb.errors import DatabaseError, MotifdbError, NotFoundError, UsageError, nearest
+from motifdb.query.macros import MACROS
 from motifdb.query.relations import relations
 
 
@@ -25,9 +26,7 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
             f"the statement needs more than the memory limit of {memory_limit}; raise the limit, or ask for fewer rows or columns"
         )
     if match := re.search(r"(Scalar|Aggregate|Table|Macro)? ?Function with name (\S+) does not exist", line):
-        meant = re.search(r'Did you mean "([^"]+)"', text)
-        hint = f"; did you mean {meant[1]!r}?" if meant else ""
-        return NotFoundError(f"there is no function {match[2]!r}{place}{hint}")
+        return NotFoundError(f"there is no function {match[2]!r}{place}{_nearest_function(match[2], text)}")
     if match := re.search(r"Table with name (\S+) does not exist", line):
         return NotFoundError(
             f"there is no table {match[1]!r}{place}; {nearest(match[1].lower(), relations())}"
@@ -55,6 +54,15 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
     if "expression depth" in line:
         return UsageError("the statement is nested too deeply to be answered; take it apart")
     return UsageError(f"{line}{place}")
+
+
+def _nearest_function(name: str, text: str) -> str:
+    """What was probably meant: one of motifdb's own functions, else what DuckDB suggests."""
+    own = nearest(name.lower(), MACROS)
+    if own.startswith("did you mean"):
+        return f"; {own}"
+    meant = re.search(r'Did you mean "([^"]+)"', text)
+    return f"; did you mean {meant[1]!r}?" if meant else ""
 
 
 def _missing_column(line: str) -> str | None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from motifdb.errors import DatabaseError, MotifdbError, UsageError
 from motifdb.query.calls import Answers
+from motifdb.query.macros import MACROS
 from motifdb.query.mistakes import first_line, position, translated
 from motifdb.query.relations import describe, duckdb_type, relations, tables
 from motifdb.query.views import ViewSpec
@@ -172,6 +173,9 @@ class Session:
     def _prepare(self, statement: Statement, parameters: Parameters) -> None:
         if statement.calls:
             self._answers.prepare(self, statement.calls, parameters)
+        for name in sorted(statement.macros - self._made):
+            self._connection.execute(MACROS[name].statement)
+            self._made.add(name)
         for name in statement.names:
             self._make(name)
         if statement.is_catalog:

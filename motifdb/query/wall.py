@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import UsageError, nearest
+from motifdb.query.macros import MACROS
 from motifdb.query.relations import relation, relations
 from motifdb.query.table_functions import FUNCTIONS
 
@@ -55,14 +56,16 @@ class Call:
 class Statement:
     """What the syntax tree of one statement names.
 
-    `names` are the tables it reads, `calls` the table functions of ours, `shows` a name that `SHOW x` or `DESCRIBE x`
-    asks about and nothing else, `is_catalog` says that it reads DuckDB's own catalog, so that every table has to be there.
+    `names` are the tables it reads, `calls` the table functions of ours and `macros` the other ones, `shows` a name that
+    `SHOW x` or `DESCRIBE x` asks about and nothing else, `is_catalog` says that it reads DuckDB's own catalog, so that
+    every table has to be there.
     """
 
     text: str
     is_explain: bool = False
     names: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    macros: set[str] = field(default_factory=set)
     is_catalog: bool = False
     shows: str | None = None
 
@@ -113,7 +116,7 @@ def _explained(connection: duckdb.DuckDBPyConnection, query: str) -> Statement:
     if match is None:
         raise UsageError("write EXPLAIN, or EXPLAIN ANALYZE, directly before the SELECT it explains")
     inner = parse(connection, rest[match.end() :])
-    return Statement(match.group() + inner.text, True, inner.names, inner.calls, inner.is_catalog)
+    return replace(inner, text=match.group() + inner.text, is_explain=True, shows=None)
 
 
 def _named(text: str, tree: dict[str, Any]) -> Statement:
@@ -139,6 +142,8 @@ def _named(text: str, tree: dict[str, Any]) -> Statement:
             tables_named.append(node["qualified_name"]["path"])
         elif kind == "TABLE_FUNCTION":
             _allow_function(node["function"], found)
+        elif kind == "FUNCTION":
+            _note_function(str(node.get("function_name", "")).lower(), found)
         elif kind == "SHOW_REF" and not node.get("query"):
             shown.append(node["table_name"].strip('"'))
         for cte in (node.get("cte_map") or {}).get("map", []):
@@ -191,6 +196,13 @@ def _allow_function(node: dict[str, Any], found: Statement) -> None:
         )
     if name in ("duckdb_columns", "duckdb_tables", "duckdb_views"):
         found.is_catalog = True
+    elif name == "duckdb_functions":
+        found.macros.update(MACROS)
+
+
+def _note_function(name: str, found: Statement) -> None:
+    if name in MACROS:
+        found.macros.add(name)
 
 
 def _call(name: str, node: dict[str, Any]) -> Call:
