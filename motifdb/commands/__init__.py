@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.commands import describe, plot, sql, tables, top, why
+from motifdb.commands import compare, describe, plot, sql, tables, top, why
 
 PANEL = "Ask"
 
@@ -20,3 +20,4 @@ def register(app: typer.Typer) -> None:
     app.command("top", rich_help_panel=PANEL)(top.top)
     app.command("plot", rich_help_panel=PANEL)(plot.plot)
     app.command("why", rich_help_panel=PANEL)(why.why)
+    app.command("compare", rich_help_panel=PANEL)(compare.compare)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
     from motifdb.query.check import Violation
     from motifdb.query.clips import Clips
+    from motifdb.query.compare import Comparison
     from motifdb.query.fingerprint import Fingerprint
     from motifdb.query.lineage import Lineage
     from motifdb.query.status import Status
@@ -266,6 +267,43 @@ class Database:
         from motifdb.query.lineage import lineage
 
         return lineage(self, text)
+
+    def compare(
+        self,
+        by: str,
+        a: str | None = None,
+        b: str | None = None,
+        *,
+        unit: str | None = None,
+        statistic: str = "rate",
+        analysis: str | None = None,
+        at_least: int | None = None,
+        permutations: int | None = None,
+        seed: int = 0,
+        n: int | None = 100,
+    ) -> Comparison:
+        """Which motifs set a group of recordings apart: see `motifdb.query.compare.compare`, which says all parameters.
+
+        Raises
+        ------
+        NotFoundError, UsageError
+            for a label, value or analysis that is not there, or groups that are too small.
+        """
+        from motifdb.query.compare import compare
+
+        return compare(
+            self,
+            by,
+            a,
+            b,
+            unit=unit,
+            statistic=statistic,
+            analysis=analysis,
+            at_least=at_least,
+            permutations=permutations,
+            seed=seed,
+            n=n,
+        )
 
     def status(self) -> Status:
         """Counts, hours, size, last commit, failures."""
