@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 """Told apart by colour-blind readers too (after Okabe and Ito); the eighth thing gets the first colour again."""
 
 INK, SOFT = "#222222", "#8A8A8A"
-_SUFFIXES = (".png", ".svg", ".pdf")
+SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def legend(axis: Any) -> None:
@@ -23,11 +25,11 @@ def legend(axis: Any) -> None:
         axis.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=8, ncols=n_columns)
 
 
-def check_suffix(path: str | Path) -> Path:
+def check_suffix(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """The path of a picture, refused (UsageError) where its suffix is of no format that can be written."""
     target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{target} cannot be written as an image; name it {', '.join(_SUFFIXES)}")
+    if target.suffix.lower() not in suffixes:
+        raise UsageError(f"{target} cannot be written as an image; name it {', '.join(suffixes)}")
     return target
 
 
@@ -48,9 +50,40 @@ def stacked(heights_in: Sequence[float]) -> tuple[Any, list[Any]]:
 def save(figure: Any, target: Path, title: str) -> None:
     """Write a figure; UsageError where it cannot be."""
     if title:
-        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
+        figure.suptitle(plain(title), fontsize=12, color=INK, x=0.01, ha="left")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror or error}") from None
+
+
+def plain(text: str) -> str:
+    r"""A text that matplotlib takes as it stands: a dollar sign would begin a formula.
+
+    >>> plain("cash$ and $more")
+    'cash\\$ and \\$more'
+    """
+    return text.replace("$", r"\$")
+
+
+def png_bytes(figure: Any, dpi: int = 110) -> bytes:
+    """A figure as a PNG, for a notebook."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def svg_text(figure: Any, alt: str) -> str:
+    """A figure as an ``<svg>`` element to stand inside a page: text stays text, and `alt` says what is shown."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    # one salt, so that the same picture is the same text, whatever else a page holds
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    text = buffer.getvalue()
+    begin = text.index("<svg")
+    end = text.index(">", begin)
+    return f'{text[begin:end]} role="img" aria-label="{escape(alt, quote=True)}"{text[end:].rstrip()}'
