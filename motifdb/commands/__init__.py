@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.commands import compare, describe, plot, sql, tables, top, why
+from motifdb.commands import compare, describe, export, plot, sql, tables, top, why
 
 PANEL = "Ask"
 
@@ -21,3 +21,4 @@ def register(app: typer.Typer) -> None:
     app.command("plot", rich_help_panel=PANEL)(plot.plot)
     app.command("why", rich_help_panel=PANEL)(why.why)
     app.command("compare", rich_help_panel=PANEL)(compare.compare)
+    app.command("export", rich_help_panel=PANEL)(export.export)

@@ -1,1 +1,7 @@
-"""What a database holds in the formats of other programs: readers' formats in, never SQL."""
+"""What a database holds in the formats of other programs: `export` writes, other programs read."""
+
+from motifdb.export.formats import FORMATS
+from motifdb.export.gather import Wanted
+from motifdb.export.job import Exported, export
+
+__all__ = ["FORMATS", "Exported", "Wanted", "export"]
