@@ -137,9 +137,9 @@ MACROS: dict[str, MacroSpec] = {
             "bigint",
             "symbols",
             "edit distance (Levenshtein 1966): the fewest symbols to insert, delete or replace that make one of the other",
-            f"case when not regexp_full_match(a::varchar, '{_TEXT_OR_LIST}')"
-            f" or not regexp_full_match(b::varchar, '{_TEXT_OR_LIST}')"
-            " then error('contour_distance takes contours such as ''+1 -2'' or lists of symbols')"
+            # A cast that fails tells a text that is none: DuckDB's error() would keep the column from being named again.
+            f"case when not regexp_full_match(a::varchar, '{_TEXT_OR_LIST}') then ('no contour: ' || a::varchar)::bigint"
+            f" when not regexp_full_match(b::varchar, '{_TEXT_OR_LIST}') then ('no contour: ' || b::varchar)::bigint"
             f" when regexp_matches(a::varchar || b::varchar, '{_STEPS}') then {_FOLDED}"
             f" when a is not null and b is not null then levenshtein({_letters('a')}, {_letters('b')}) end",
             "contour_distance('+1 -2 +1', [1, 1])",
