@@ -1,0 +1,125 @@
+"""From tracks to families of melodic variants; `docs/families.md` tells the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motifdb.families.config import FamiliesConfig
+from motifdb.families.grouping import group
+from motifdb.families.melody import Melody, melody_of
+from motifdb.families.model import Candidate, FoundFamily, Member, Track
+from motifdb.families.places import Places, places_of_seeds
+from motifdb.families.seeds import seeds_between_rests, seeds_from_candidates
+from motifdb.kernels.dtw_banded import REST, band_frames, places_within, window_medians
+
+_NOISE_SAMPLES = 200
+_NOISE_QUANTILE = 0.01
+_JUDGES = 300
+"""The exemplar of a larger family is the nearest to so many of its members, evenly chosen."""
+
+
+def find_families(
+    tracks: Sequence[Track],
+    config: FamiliesConfig | None = None,
+    *,
+    candidates: Sequence[Candidate] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[FoundFamily]:
+    """Group the melodic variants of a scope.
+
+    Parameters
+    ----------
+    tracks : the recordings among which variants are sought
+    config : every parameter; None takes the defaults
+    candidates : grow families from these stretches instead of those between two rests
+    progress : called with seeds done and seeds in all, about a hundred times
+
+    Returns
+    -------
+    list of FoundFamily, strongest first; empty where nothing is sung twice
+
+    Raises
+    ------
+    UsageError
+        for a track whose hop is longer than a frame, or a candidate of no track.
+    """
+    config = FamiliesConfig() if config is None else config
+    melody = melody_of(tracks, config)
+    if candidates is None:
+        seeds = seeds_between_rests(melody, config)
+    else:
+        seeds = seeds_from_candidates(melody, candidates, config)
+    if not len(seeds):
+        return []
+    threshold_cents = config.threshold_cents or config.threshold * noise_cents(melody, seeds, config)
+    every = max(1, len(seeds) // 100)
+    places = []
+    for k, found in enumerate(places_of_seeds(melody, seeds, threshold_cents, config)):
+        places.append(found)
+        if progress is not None and (k % every == 0 or k + 1 == len(seeds)):
+            progress(k + 1, len(seeds))
+    return [
+        _found(melody, family, threshold_cents, config)
+        for family in group(melody, places, threshold_cents, config)
+    ]
+
+
+def noise_cents(melody: Melody, seeds: NDArray[np.int64], config: FamiliesConfig) -> float:
+    """How near a seed comes to places that have nothing to do with it: the scope's own noise.
+
+    Up to 200 seeds, evenly chosen, are compared with 200 places, evenly chosen; the figure is the 1 % quantile of their
+    distances.
+    """
+    chosen = seeds[np.unique(np.linspace(0, len(seeds) - 1, _NOISE_SAMPLES).round().astype(np.int64))]
+    empty = np.empty(0, dtype=np.int32)
+    distances = []
+    for first, n in chosen.tolist():
+        starts = np.arange(0, melody.cents.size - n + 1, dtype=np.int64)
+        starts = starts[np.linspace(0, starts.size - 1, _NOISE_SAMPLES).round().astype(np.int64)]
+        starts = np.unique(starts[np.abs(starts - first) >= n])
+        _, totals, _ = places_within(
+            melody.cents[first : first + n], melody.cents, starts, np.zeros(starts.size, dtype=np.int64),
+            band_frames(n, config.band), config.cap_cents, np.int64(2**60),
+            empty, empty, np.empty(0, dtype=np.bool_), False,
+        )  # fmt: skip
+        distances.append(totals / (2.0 * n))
+    return max(1.0, float(np.quantile(np.concatenate(distances), _NOISE_QUANTILE)))
+
+
+def _found(melody: Melody, family: Places, threshold_cents: float, config: FamiliesConfig) -> FoundFamily:
+    """Members by recording and start, with their distances to the exemplar."""
+    first = np.sort(family.first)
+    n = family.n_frames
+    judges = first[np.unique(np.linspace(0, first.size - 1, _JUDGES).round().astype(np.int64))]
+    sums = np.zeros(first.size)
+    for judge in judges.tolist():
+        sums += _to_one(melody, judge, first, n, config)[0]
+    exemplar = int(np.argmin(sums))
+    distances, shifts = _to_one(melody, int(first[exemplar]), first, n, config)
+    tracks = np.searchsorted(melody.offsets, first, side="right") - 1
+    start_s = melody.start_s[tracks] + (first - melody.offsets[tracks]) * melody.frame_s
+    members = [
+        Member(int(t), float(s), float(s + n * melody.frame_s), float(d), float(shift), 1.0)
+        for t, s, d, shift in zip(tracks, start_s, distances, shifts, strict=True)
+    ]
+    return FoundFamily(tuple(members), exemplar, threshold_cents)
+
+
+def _to_one(
+    melody: Melody, one: int, first: NDArray[np.int64], n: int, config: FamiliesConfig
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distance of each member to one of them, and how much higher it is sung."""
+    shifts = np.zeros(first.size, dtype=np.int64)
+    if config.max_transposition_cents > 0:
+        medians = window_medians(melody.cents, first, n).astype(np.int64)
+        own = window_medians(melody.cents, np.array([one]), n)[0]
+        shifts = np.where((medians == REST) | (own == REST), 0, medians - own)
+    empty = np.empty(0, dtype=np.int32)
+    _, totals, _ = places_within(
+        melody.cents[one : one + n], melody.cents, first, shifts, band_frames(n, config.band),
+        config.cap_cents, np.int64(2**60), empty, empty, np.empty(0, dtype=np.bool_), False,
+    )  # fmt: skip
+    return totals / (2.0 * n), shifts

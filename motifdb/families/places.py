@@ -1,0 +1,88 @@
+"""Where each seed is sung again: every place within the threshold, then the nearest that do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motifdb.families.config import FamiliesConfig
+from motifdb.families.melody import Melody
+from motifdb.kernels.dtw_banded import (
+    REST,
+    band_frames,
+    envelope,
+    near_rest,
+    pick_apart,
+    places_within,
+    window_medians,
+)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one seed is sung, itself first, then by distance; no two overlap.
+
+    Attributes
+    ----------
+    first : int64, shape (n_places,), first frame
+    distance_cents : float64, as many
+    n_frames : their common length
+    """
+
+    first: NDArray[np.int64]
+    distance_cents: NDArray[np.float64]
+    n_frames: int
+
+
+def places_of_seeds(
+    melody: Melody, seeds: NDArray[np.int64], threshold_cents: float, config: FamiliesConfig
+) -> Iterator[Places]:
+    """The places of each seed, in the seeds' order.
+
+    A place is as long as its seed. Of places that overlap the nearest stays, the earlier of two as near.
+    """
+    by_length: dict[int, _Search] = {}
+    for first, n_frames in seeds.tolist():
+        if n_frames not in by_length:
+            by_length[n_frames] = _Search(melody, n_frames, config)
+        yield by_length[n_frames].places(first, threshold_cents)
+
+
+class _Search:
+    """What all seeds of one length share."""
+
+    def __init__(self, melody: Melody, n_frames: int, config: FamiliesConfig) -> None:
+        self.line, self.n, self.config = melody.cents, n_frames, config
+        self.band = band_frames(n_frames, config.band)
+        self.low, self.high = envelope(self.line, self.band)
+        self.has_rest = near_rest(self.line, self.band)
+        step = round(config.step_s / config.frame_s)
+        starts = [
+            np.arange(a, a + size - n_frames + 1, step, dtype=np.int64)
+            for a, size in zip(melody.offsets[:-1].tolist(), melody.n_frames.tolist(), strict=True)
+        ]
+        self.starts = np.concatenate(starts) if starts else np.empty(0, dtype=np.int64)
+        self.shifts = np.zeros(self.starts.size, dtype=np.int64)
+        self.medians: NDArray[np.int32] | None = None
+        if config.max_transposition_cents > 0:
+            self.medians = window_medians(self.line, self.starts, n_frames)
+
+    def places(self, first: int, threshold_cents: float) -> Places:
+        query = self.line[first : first + self.n]
+        starts, shifts = self.starts, self.shifts
+        if self.medians is not None:
+            own = window_medians(self.line, np.array([first]), self.n)[0]
+            shifts = self.medians.astype(np.int64) - np.int64(own)
+            is_near = np.abs(shifts) <= self.config.max_transposition_cents
+            is_near &= (self.medians != REST) & (own != REST)
+            starts, shifts = starts[is_near], shifts[is_near]
+        limit = int(threshold_cents * 2 * self.n)
+        found, totals, _ = places_within(
+            query, self.line, starts, shifts, self.band, self.config.cap_cents, limit,
+            self.low, self.high, self.has_rest, True,
+        )  # fmt: skip
+        kept, kept_totals = pick_apart(first, starts[found], totals, self.n)
+        return Places(kept, kept_totals / (2.0 * self.n), self.n)
