@@ -37,7 +37,20 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    f.name: f for f in (Format("csv", (".csv",), False, False, "csv_table", "one table of all places"),)
+    f.name: f
+    for f in (
+        Format("csv", (".csv",), False, False, "csv_table", "one table of all places"),
+        Format("jams", (".jams",), True, True, "jams", "f0, notes, phrases, patterns, labels"),
+        Format(
+            "svl", (".f0.svl", ".notes.svl", ".motifs.svl"), True, True, "svl", "layers for Sonic Visualiser"
+        ),
+        Format("textgrid", (".TextGrid",), False, True, "textgrid", "tiers for Praat"),
+        Format("audacity", (".labels.txt",), False, False, "audacity", "labels for Audacity"),
+        Format("midi", (".mid",), False, True, "midi", "a track of notes for each pattern"),
+        Format(
+            "mir-eval", (".patterns.txt",), False, True, "mirex", "patterns as mir_eval.pattern scores them"
+        ),
+    )
 }
 
 
