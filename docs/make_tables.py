@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from motifdb.query.macros import MACROS
+from motifdb.query.table_functions import FUNCTIONS
 from motifdb.query.views import VIEWS
 from motifdb.schemas import FORMAT_VERSION, TABLES, Column
 
@@ -17,8 +19,8 @@ def page() -> str:
     lines = [
         "# Tables",
         "",
-        f"Format version {FORMAT_VERSION}. Made by `make docs` from `schemas/tables.py` and `motifdb/query/views/`;"
-        " edit the declarations there.",
+        f"Format version {FORMAT_VERSION}. Made by `make docs` from `schemas/`, `motifdb/query/views/`,"
+        " `motifdb/query/macros.py` and `motifdb/query/table_functions.py`; edit the declarations there.",
         "",
         "Key columns are **bold**. A `?` after the type says that the column may be null. Times are seconds from the"
         " start of the recording, pitch is cents over 440 Hz (or Hz where the unit says so), and 0 Hz is unvoiced.",
@@ -30,6 +32,7 @@ def page() -> str:
         "| view | one row is |",
         "|---|---|",
         *(f"| [{v.name}](#{v.name}) | {v.row} |" for v in VIEWS.values()),
+        *_functions(),
     ]
     for table in TABLES.values():
         hidden = ", ".join(f"`{c.name}`" for c in table.columns if not c.sql)
@@ -41,7 +44,26 @@ def page() -> str:
         needs = ", ".join(f"[{n}](#{n})" for n in view.needs)
         lines += ["", f"## {view.name}", "", f"A view: one row is {view.row}. Made from {needs}.", ""]
         lines += _columns(view.columns, (), FORMAT_VERSION)
+    for function in FUNCTIONS.values():
+        lines += ["", f"## {function.name}", "", f"A table function: one row is {function.row}.", ""]
+        lines += [f"`{function.signature}`", ""]
+        lines += [f"* `{p.name}`: {p.meaning}" for p in function.parameters]
+        lines += ["", *_columns(function.columns, (), FORMAT_VERSION)]
     return "\n".join(lines) + "\n"
+
+
+def _functions() -> list[str]:
+    """The functions that SQL may call, as Markdown tables."""
+    lines = []
+    if FUNCTIONS:
+        lines += ["", "| table function | one row is |", "|---|---|"]
+        lines += [f"| [{f.name}](#{f.name}) | {f.row} |" for f in FUNCTIONS.values()]
+    lines += ["", "| function | gives | unit | example |", "|---|---|---|---|"]
+    lines += [
+        f"| `{m.signature}` | {m.type}: {m.meaning} | {m.unit} | `{m.example}` = `{m.shows}` |"
+        for m in MACROS.values()
+    ]
+    return lines
 
 
 def _columns(columns: Iterable[Column], key: tuple[str, ...], since: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""`motifdb describe`: what a table's columns mean."""
+"""`motifdb describe`: what a table's columns mean, or what a function gives."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from motifdb.pipelines.terminal import At, Db, Format, write
 
 
 def describe(
-    table: Annotated[str, typer.Argument(help="A table or view.")], db: Db = None, at: At = None
+    table: Annotated[str, typer.Argument(help="A table, view or function.")], db: Db = None, at: At = None
 ) -> None:
-    """Say what the columns of a table mean, with types and units.
+    """Say what the columns of a table mean, with types and units, or what a function takes and gives.
 
-    Example:
+    Examples:
 
     \b
         motifdb describe motifs
+        motifdb describe contour_distance
     """
     from motifdb.query.database import Database
 

@@ -6,7 +6,7 @@ from motifdb.pipelines.terminal import At, Db, Format, write
 
 
 def tables(db: Db = None, at: At = None) -> None:
-    """List the tables and views with what a row is.
+    """List the tables and views with what a row is, and the functions that SQL may call.
 
     Example:
 

@@ -11,8 +11,11 @@ from motifdb.pipelines.terminal import At, Db, Format, Out, OutFormat, write
 
 def top(
     by: Annotated[
-        str | None, typer.Option(help="Per singer, style, work, artist or title.", show_default=False)
-    ] = None,
+        str,
+        typer.Option(
+            help="surprise: all at once; or a label, such as singer, style or work: the strongest of each."
+        ),
+    ] = "surprise",
     n: Annotated[int, typer.Option("--n", "-n", help="How many (of each).")] = 10,
     analysis: Annotated[
         str | None,
@@ -31,6 +34,7 @@ def top(
 
     \b
         motifdb top
+        motifdb top --by surprise -n 50
         motifdb top --by singer -n 3
         motifdb top --analysis default+corpus
     """

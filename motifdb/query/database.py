@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from motifdb.errors import MissingExtraError, UsageError
+from motifdb.query import reference as _reference
 from motifdb.query import relations as _relations
 from motifdb.query.output import write_result
 from motifdb.query.sql import MEMORY_LIMIT, Parameters, Session
@@ -228,12 +229,12 @@ class Database:
         return self.sql(f"select * from {_relations.relation(name).name}")
 
     def tables(self) -> Result:
-        """Every table and view: name, what one row is, key."""
-        return Result(_relations.tables(), is_whole=True)
+        """Every table, view and function: name, what one row is or what it gives, key."""
+        return Result(_reference.tables(), is_whole=True)
 
     def describe(self, name: str) -> Result:
-        """A table's columns: name, type, unit, meaning."""
-        return Result(_relations.describe(name), is_whole=True)
+        """A table's columns (name, type, unit, meaning), or a function's arguments, answer and example."""
+        return Result(_reference.describe(name), is_whole=True)
 
     def clips(self, kind: str | None = None, analysis: str | None = None) -> Clips:
         """Training examples: spans of recordings, and from there a torch dataset (`Clips.to_torch`).

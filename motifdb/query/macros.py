@@ -17,7 +17,7 @@ class MacroSpec:
     """One SQL function.
 
     `parameters` are name and meaning of each argument, `sql` the expression they stand in; `example` is a call, and
-    `shows` the text of what it gives.
+    `shows` what it gives, as SQL.
     """
 
     name: str
@@ -108,7 +108,7 @@ MACROS: dict[str, MacroSpec] = {
             " || (floor((floor((cents::double + 50) / 100) + 9) / 12)::bigint + 4)"
             " || printf(' %+d', round(cents::double - 100 * floor((cents::double + 50) / 100))::bigint) end",
             "note_name(-688)",
-            "D4 +12",
+            "'D4 +12'",
         ),
         MacroSpec(
             "contour_symbols",
@@ -129,7 +129,7 @@ MACROS: dict[str, MacroSpec] = {
             "a list of symbols as text, as motifs.contour has it",
             "array_to_string(list_transform(symbols, lambda s: printf('%+d', s)), ' ')",
             "contour_text([1, -2, 1])",
-            "+1 -2 +1",
+            "'+1 -2 +1'",
         ),
         MacroSpec(
             "contour_distance",

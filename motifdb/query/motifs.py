@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from motifdb.query.database import Database, Result
 
+BY_SURPRISE = "surprise"
+"""The order of `top_motifs` over all motifs at once."""
+
 MOST_DRAWN = 300
 """Occurrences that a picture lays over each other at most; more could not be told apart."""
 
@@ -34,7 +37,7 @@ def top_motifs(database: Database, n: int, *, by: str | None = None, analysis: s
 
     Parameters
     ----------
-    by : name of a label
+    by : name of a label; ``"surprise"`` is None, the plain order
     analysis : name of a mining analysis, or the beginning of its id; None shows all
 
     Raises
@@ -46,6 +49,7 @@ def top_motifs(database: Database, n: int, *, by: str | None = None, analysis: s
     """
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
+    by = None if by == BY_SURPRISE else by
     if by is not None:
         _require_label(database, by)
     mined = mining_analyses(database, analysis)
@@ -91,7 +95,9 @@ def _require_label(database: Database, label: str) -> None:
     if label not in known:
         valid = sorted(known | set(STANDARD_LABELS)) if known else list(STANDARD_LABELS)
         hint = (
-            "no file has labels; ingest with --metadata or --pattern" if not known else nearest(label, valid)
+            "no file has labels; ingest with --metadata or --pattern"
+            if not known
+            else nearest(label, [BY_SURPRISE, *valid])
         )
         raise NotFoundError(f"there is no label {label!r} here; {hint}")
 
