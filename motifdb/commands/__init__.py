@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.commands import compare, describe, export, plot, sql, tables, top, why
+from motifdb.commands import browse, compare, describe, export, plot, search, sql, tables, top, why
 
 PANEL = "Ask"
 
@@ -22,3 +22,5 @@ def register(app: typer.Typer) -> None:
     app.command("why", rich_help_panel=PANEL)(why.why)
     app.command("compare", rich_help_panel=PANEL)(compare.compare)
     app.command("export", rich_help_panel=PANEL)(export.export)
+    app.command("search", rich_help_panel=PANEL)(search.search)
+    app.command("browse", rich_help_panel=PANEL)(browse.browse)
