@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.commands import browse, compare, describe, export, plot, search, sql, tables, top, why
+from motifdb.commands import browse, compare, describe, export, families, plot, search, sql, tables, top, why
 
 PANEL = "Ask"
 
@@ -24,3 +24,4 @@ def register(app: typer.Typer) -> None:
     app.command("export", rich_help_panel=PANEL)(export.export)
     app.command("search", rich_help_panel=PANEL)(search.search)
     app.command("browse", rich_help_panel=PANEL)(browse.browse)
+    app.command("families", rich_help_panel=PANEL)(families.families)

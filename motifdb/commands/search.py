@@ -1,0 +1,153 @@
+"""`motifdb search`: where a motif, a contour or a hummed melody sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motifdb.pipelines.terminal import At, Db, Format, Out, OutFormat, write
+
+
+def search(
+    motif: Annotated[
+        str | None,
+        typer.Option(help="A motif: its most typical occurrence is looked for.", show_default=False),
+    ] = None,
+    contour: Annotated[
+        str | None,
+        typer.Option(help="Symbols, such as '+1 -2 +1': exact places first.", show_default=False),
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="A sung or hummed recording of a melody.", show_default=False)
+    ] = None,
+    f0: Annotated[
+        Path | None, typer.Option("--f0", help="A melody as times and Hz.", show_default=False)
+    ] = None,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many places.")] = 10,
+    tempo: Annotated[
+        str,
+        typer.Option(help="free (0.7 to 1.4 times as long), same, or a range of ratios such as 0.5-2."),
+    ] = "free",
+    max_distance: Annotated[
+        float | None,
+        typer.Option(help="Leave out what is further: cents, or edits with --contour.", show_default=False),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="One place of each recording.")] = False,
+    recording: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Search this recording only: a path or an id; may be repeated.", show_default=False
+        ),
+    ] = None,
+    analysis: Annotated[
+        str | None,
+        typer.Option(
+            help="Contours (with --contour) or pitch to search, by name or beginning of an id.",
+            show_default=False,
+        ),
+    ] = None,
+    tracker: Annotated[
+        str | None, typer.Option(help="Pitch tracker for --audio.", show_default=False)
+    ] = None,
+    hop: Annotated[
+        str | None,
+        typer.Option(help="Time between frames of --f0 without times: 0.01, 128/44100.", show_default=False),
+    ] = None,
+    db: Db = None,
+    at: At = None,
+    format_: OutFormat = Format.table,
+    output: Out = None,
+) -> None:
+    """Find where a melody sounds, in any transposition: ranked places with their distance.
+
+    Examples:
+
+    \b
+        motifdb search --contour "+1 -2 +1"
+        motifdb search --motif 3f2a81 -n 20
+        motifdb search --audio hum.wav --once
+        motifdb search --f0 phrase.csv --tempo same --format csv
+    """
+    from motifdb.errors import UsageError
+    from motifdb.query.database import Database
+    from motifdb.query.search import Melody
+    from motifdb.query.search import search as search_in
+
+    given = [q for q in (motif, contour, audio, f0) if q is not None]
+    if len(given) != 1:
+        raise UsageError("give one query: --motif, --contour, --audio or --f0")
+    if contour is not None:
+        _require_contour(contour)
+    with Database(db, at=at) as database:
+        query: str | Melody
+        if audio is not None or f0 is not None:
+            query = _hum(audio, f0, tracker, hop)
+        else:
+            query = str(motif or contour)
+        if motif is not None:
+            query = _motif_id(database, motif)
+        found = search_in(
+            database,
+            query,
+            n=n,
+            tempo=_tempo(tempo),
+            max_distance=max_distance,
+            recordings=_recordings(database, recording),
+            analysis=analysis,
+            once=once,
+        )
+        shown = [
+            name
+            for name in found.column_names
+            if format_ is not Format.table
+            or (name != "recording_id" and found.column(name).null_count < max(len(found), 1))
+        ]
+        write(found.select(shown), format_, output)
+
+
+def _require_contour(text: str) -> None:
+    from motifdb.errors import UsageError
+    from motifdb.query.search.contour import is_contour
+
+    if not is_contour(text):
+        raise UsageError(f"{text!r} is no contour; write symbols with their signs, such as '+1 -2 +1'")
+
+
+def _hum(audio: Path | None, f0: Path | None, tracker: str | None, hop: str | None):  # type: ignore[no-untyped-def]
+    from motifdb.errors import UsageError
+    from motifdb.pipelines.humming import read_hum
+    from motifdb.pipelines.inputs.f0 import parse_hop
+
+    file = audio if audio is not None else f0
+    assert file is not None
+    hum = read_hum(file, tracker, hop=None if hop is None else parse_hop(hop))
+    if (f0 is not None) != hum.is_f0:
+        told = "--f0" if hum.is_f0 else "--audio"
+        raise UsageError(f"{file} is {'a pitch track' if hum.is_f0 else 'sound'}; give it with {told}")
+    return hum
+
+
+def _motif_id(database, text: str) -> str:  # type: ignore[no-untyped-def]
+    from motifdb.query.motifs import find_motif
+
+    return str(find_motif(database, text)["motif_id"])
+
+
+def _tempo(text: str) -> bool | tuple[float, float]:
+    from motifdb.errors import UsageError
+
+    if text in ("free", "same"):
+        return text == "free"
+    low, dash, high = text.partition("-")
+    try:
+        return float(low), float(high if dash else low)
+    except ValueError:
+        raise UsageError(f"--tempo is free, same, or a range of ratios such as 0.5-2, not {text!r}") from None
+
+
+def _recordings(database, texts: list[str] | None) -> list[str] | None:  # type: ignore[no-untyped-def]
+    from motifdb.query.meant import what_is_meant
+
+    return [what_is_meant(database, t, ["recording"]).id for t in texts] if texts else None

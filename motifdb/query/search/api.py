@@ -1,0 +1,94 @@
+"""One door to every kind of search: `search` takes a contour, a motif or a melody and answers with one table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from motifdb.errors import UsageError
+from motifdb.query.search import answer
+from motifdb.query.search.contour import contour_rows, is_contour
+from motifdb.query.search.motif import mark, motif_query
+from motifdb.query.search.pitch import Tempo, query_on_grid, search_voiced
+from motifdb.query.search.voiced import require_recordings, voiced_pitch
+
+if TYPE_CHECKING:
+    from motifdb.query.database import Database
+
+
+class Melody(Protocol):
+    """A stretch of pitch, such as `motifdb.pipelines.humming.read_hum` gives."""
+
+    @property
+    def cents(self) -> NDArray[np.float64]:
+        """Of the voiced frames, joined."""
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds between them."""
+
+
+def search(
+    database: Database,
+    query: str | Melody,
+    *,
+    n: int = 10,
+    tempo: Tempo = True,
+    max_distance: float | None = None,
+    recordings: Collection[str] | None = None,
+    analysis: str | None = None,
+    once: bool = False,
+) -> pa.Table:
+    """The nearest places, one a row of `answer.COLUMNS`.
+
+    Parameters
+    ----------
+    query : a contour (``+1 -2 +1``: stored symbols are searched), the beginning of a motif's id (the pitch of its most
+        typical occurrence is searched), or a melody
+    n : places wanted; there may be fewer
+    tempo : whether places sung slower or faster count (ratios 0.7 to 1.4), or a range of ratios; of no effect on a contour
+    max_distance : places further away are left out: edits for a contour (one for every three symbols, where None), else cents
+    recordings : ids of the recordings to search; None is all
+    analysis : the analysis of contours (for a contour) or pitch (for a melody), by name or beginning of its id; None is
+        the usual one
+    once : at most one place of each recording
+
+    Raises
+    ------
+    UsageError, NotFoundError
+        for a query that cannot be searched for, in one sentence.
+    """
+    snapshot = database.snapshot
+    if isinstance(query, str) and is_contour(query):
+        if max_distance is not None and int(max_distance) != max_distance:
+            raise UsageError(f"the distance from a contour is a whole number of edits, got {max_distance:g}")
+        most = None if max_distance is None else int(max_distance)
+        found = contour_rows(
+            snapshot, query, n=n, max_distance=most, recordings=recordings, analysis=analysis, once=once
+        )
+        return answer.table(found)
+    spans = None
+    if isinstance(query, str):
+        if not query.strip():
+            raise UsageError("an empty text is no query; give a contour such as '+1 -2 +1', or a motif's id")
+        on_grid, voiced, spans = motif_query(database, query)
+    else:
+        on_grid, voiced = query_on_grid(query.cents, query.hop_s), voiced_pitch(snapshot, analysis)
+    require_recordings(voiced, recordings)
+    places = search_voiced(
+        voiced,
+        on_grid,
+        n=n,
+        tempo=tempo,
+        max_distance_cents=max_distance,
+        recordings=recordings,
+        once=once,
+    )
+    rows: list[dict[str, Any]] = answer.of_places(snapshot, places)
+    if spans is not None:
+        mark(rows, spans)
+    return answer.table(rows)
