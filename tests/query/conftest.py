@@ -11,6 +11,7 @@ import pytest
 from motifdb.catalog.store import Changes, Snapshot, create, open_snapshot, open_writer
 from motifdb.query.sql import Session
 from tests.query.example import example_tables
+from tests.query.songbook import make_songbook
 
 
 def make_database(path: Path, tables: dict[str, pa.Table]) -> Path:
@@ -36,3 +37,8 @@ def session(example: Snapshot) -> Iterator[Session]:
     made = Session(example)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def songbook_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_songbook(tmp_path_factory.mktemp("songbook"))
