@@ -55,6 +55,11 @@ def motif_id(analysis: str, scope: str, scope_key: str, pattern: str) -> str:
     return hash_text(analysis, scope, scope_key, pattern)
 
 
+def family_id(analysis: str, scope: str, scope_key: str, recording: str, start_s: float, end_s: float) -> str:
+    """Id of a family: an exemplar's span in one scope of one analysis."""
+    return hash_text(analysis, scope, scope_key, recording, repr(float(start_s)), repr(float(end_s)))
+
+
 def set_hash(items: Iterable[str]) -> str:
     """Hash of a set of names; the order they come in does not matter."""
     return hash_text(*sorted(items))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
@@ -45,9 +45,12 @@ class InlineEngine:
     name = "inline"
     workers = 1
 
+    def __init__(self, *, task: Callable[[Unit], UnitResult] = run_unit) -> None:
+        self._function = task
+
     def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
         for unit in units:
-            yield unit, run_unit(unit)
+            yield unit, self._function(unit)
 
     def __enter__(self) -> InlineEngine:
         return self
@@ -61,13 +64,14 @@ class ThreadEngine:
 
     name = "inline"
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, task: Callable[[Unit], UnitResult] = run_unit) -> None:
         self.workers = workers
+        self._function = task
 
     def map(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, UnitResult]]:
         pending: deque[tuple[Unit, Future[UnitResult]]] = deque()
         for unit in units:
-            pending.append((unit, self._threads.submit(run_unit, unit)))
+            pending.append((unit, self._threads.submit(self._function, unit)))
             if len(pending) > self.workers:
                 first, result = pending.popleft()
                 yield first, result.result()
