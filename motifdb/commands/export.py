@@ -97,12 +97,13 @@ def export(
     wanted = Wanted(recording, motif, family, of.value, analysis, strongest)
     progress = Lines()
     begun: list[int] = []
+    unit = "tables" if format_ in (ExportFormat.parquet, ExportFormat.croissant) else "recordings"
 
     def told(n_done: int, n_total: int) -> None:
         if n_total < MANY:
             return
         if not begun:
-            progress.begin(f"export {format_.value}", n_total, 0, "recordings")
+            progress.begin(f"export {format_.value}", n_total, 0, unit)
             begun.append(n_total)
         progress.done(n_done, 0, 0.0)
 

@@ -36,20 +36,19 @@ class Format:
         return made
 
 
+_SVL = (".f0.svl", ".notes.svl", ".motifs.svl")
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
         Format("csv", (".csv",), False, False, "csv_table", "one table of all places"),
         Format("jams", (".jams",), True, True, "jams", "f0, notes, phrases, patterns, labels"),
-        Format(
-            "svl", (".f0.svl", ".notes.svl", ".motifs.svl"), True, True, "svl", "layers for Sonic Visualiser"
-        ),
+        Format("svl", _SVL, True, True, "svl", "layers for Sonic Visualiser"),
         Format("textgrid", (".TextGrid",), False, True, "textgrid", "tiers for Praat"),
         Format("audacity", (".labels.txt",), False, False, "audacity", "labels for Audacity"),
         Format("midi", (".mid",), False, True, "midi", "a track of notes for each pattern"),
-        Format(
-            "mir-eval", (".patterns.txt",), False, True, "mirex", "patterns as mir_eval.pattern scores them"
-        ),
+        Format("mir-eval", (".patterns.txt",), False, True, "mirex", "what mir_eval.pattern scores"),
+        Format("parquet", (), False, False, "tables", "every table as a file"),
+        Format("croissant", (), False, False, "croissant", "those files, described as a data set"),
     )
 }
 

@@ -81,7 +81,31 @@ class Source:
         self._snapshot = database.snapshot
         self._only = self._pattern()
         self.recording_ids = self._recordings()
-        self._chains = {id_: self._chain(id_) for id_ in self.recording_ids}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is of the whole database."""
+        return self.wanted.recording is None and self._only is None
+
+    @property
+    def pattern(self) -> tuple[str, str] | None:
+        """The key's name and the id of the one motif or family that is wanted."""
+        return None if self._only is None else (self._key, self._only[self._key])
+
+    def require_clear(self) -> None:
+        """Refuse where a recording has patterns of several analyses that could be meant.
+
+        Raises
+        ------
+        UsageError
+            naming them.
+        """
+        for id_ in self.recording_ids:
+            self._chains.get(id_)
+
+    @cached_property
+    def _chains(self) -> dict[str, _Chain]:
+        return {id_: self._chain(id_) for id_ in self.recording_ids}
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from motifdb.errors import UsageError
-from motifdb.export import csv_table
+from motifdb.export import croissant, csv_table, tables
 from motifdb.export.files import make_folder, put, put_text, require_free
 from motifdb.export.formats import FORMATS, Format, format_named
 from motifdb.export.gather import Source, Wanted
 from motifdb.export.rows import Recording
+from motifdb.schemas import TABLES
 
 if TYPE_CHECKING:
     from motifdb.query.database import Database
@@ -28,11 +29,14 @@ class Exported:
     n_recordings: int = 0
     n_patterns: int = 0
     n_places: int = 0
+    n_rows: int | None = None
     notes: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
         """One line about it."""
         n_files = f"{len(self.paths):,} files, " if len(self.paths) > 1 else ""
+        if self.n_rows is not None:
+            return f"{n_files}{_n(self.n_rows, 'row')} -> {self.out}"
         return (
             f"{n_files}{_n(self.n_recordings, 'recording')}, {_n(self.n_patterns, 'pattern')} at"
             f" {_n(self.n_places, 'place')} -> {self.out}"
@@ -82,6 +86,9 @@ def export(
     wanted = wanted or Wanted()
     path = None if out is None else Path(out)
     source = Source(database, wanted)
+    if not kind.suffixes:
+        return _tables(source, kind, path, is_forced, told)
+    source.require_clear()
     n_total = len(source.recording_ids)
 
     def each(done: Exported) -> Iterator[Recording]:
@@ -142,6 +149,35 @@ def _files(
             done.paths.append(target)
     if len(done.paths) == 1:
         done.out = done.paths[0]
+    return done
+
+
+def _tables(
+    source: Source,
+    kind: Format,
+    path: Path | None,
+    is_forced: bool,
+    told: Callable[[int, int], None] | None,
+) -> Exported:
+    wanted, snapshot = source.wanted, source.database.snapshot
+    if wanted.analysis is not None or wanted.strongest is not None or wanted.of != "motifs":
+        raise UsageError(f"{kind.name} takes tables as they are; leave out --analysis, --strongest and --of")
+    folder = path or Path(f"{source.database.path.stem}-{kind.name}")
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file, and {kind.name} makes several; name a folder with -o")
+    described = folder / croissant.NAME
+    targets = [folder / (name + tables.ENDING) for name in TABLES]
+    require_free(targets + ([described] if kind.name == "croissant" else []), is_forced=is_forced)
+    make_folder(folder)
+    rows = tables.Subset()
+    if not source.is_whole:
+        rows = tables.subset(snapshot, source.recording_ids, source.pattern)
+    written = list(tables.write(snapshot, folder, rows, has_maps=kind.name == "parquet", told=told))
+    done = Exported(folder, [file.path for file in written], n_rows=sum(file.n_rows for file in written))
+    if kind.name == "croissant":
+        name = source.database.path.stem
+        put(described, croissant.render(name, snapshot.commit, snapshot.created_at, written))
+        done.paths.append(described)
     return done
 
 

@@ -61,7 +61,10 @@ def _channels(patterns: Sequence[Pattern]) -> tuple[list[list[int]], int]:
         for i, place in enumerate(pattern.places)
     )
     for start_s, end_s, p, i in ordered:
-        channel = next((c for c in CHANNELS if free_from_s[c] <= start_s), None)
+        own = channels[p][:i][
+            -1:
+        ]  # a pattern keeps its channel where it can: fewer voices to give a sound to
+        channel = next((c for c in (*own, *CHANNELS) if free_from_s[c] <= start_s), None)
         if channel is None:
             channel = min(CHANNELS, key=lambda c: (free_from_s[c], c))
             n_shared += 1

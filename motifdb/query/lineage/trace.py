@@ -108,7 +108,7 @@ class Trace:
     def clip(self, meant: Meant) -> Node:
         """A clip: its analysis, the motif it was cut for, its recording."""
         row = meant.row
-        facts = {"kind": row["kind"], "start_s": row["start_s"], "end_s": row["end_s"]}
+        facts = {"cut_as": row["kind"], "start_s": row["start_s"], "end_s": row["end_s"]}
         sources = [self.analysis(row["analysis_id"], row["recording_id"])]
         if row["motif_id"]:
             sources += [
@@ -136,7 +136,7 @@ class Trace:
         )
         if leaks and not facts["leaks"]:
             facts["leaks"] = "none of " + ", ".join(leaks)
-        sources = [self._metric(m) for m in self._metrics(meant.id)]
+        sources = self._metrics(meant.id)
         sources += self._baselines(row) + self._commit_of_run(row)
         sources.append(self.analysis(row["split_id"], "all"))
         return Node("run", meant.id, row["recipe"], facts, json.loads(row["config"]), None, sources)
@@ -202,8 +202,8 @@ class Trace:
                 "duration_s": row["duration_s"],
                 "sample_rate_hz": row["sample_rate_hz"],
                 "codec": row["codec"],
-                "hash_of_its_" + of.replace(" ", "_"): row["recording_id"],
-                "hash_of_its_samples": row["audio_hash"],
+                "content_hash": f"{row['recording_id']} (BLAKE2b of its {of})",
+                "hash_of_samples": row["audio_hash"],
                 "warning": row["warning"],
             }
             name = own[0]["path"] if own else ""
@@ -248,29 +248,28 @@ class Trace:
                 return [Node("commit", str(number), record.message, {"made_at": record.created_at})]
         return []
 
-    def _metrics(self, run_id: str) -> list[dict[str, Any]]:
-        rows = self._rows("metrics", f"run_id = '{run_id}'")
-        return sorted(rows, key=lambda r: (r["part"], r["metric"]))
+    def _metrics(self, run_id: str) -> list[Node]:
+        """The figures of a run, part by part, test first."""
+        parts = self._figures(run_id)
+        order = [part for part in ("test", "valid", "train") if part in parts]
+        return [Node("metrics", part, "", parts[part]) for part in order]
 
-    def _metric(self, row: dict[str, Any]) -> Node:
-        if row["value"] is None:
-            return Node("metric", f"{row['part']} {row['metric']}", "not defined")
-        interval = f" ({row['low']:.3f} to {row['high']:.3f})" if row["low"] is not None else ""
-        return Node("metric", f"{row['part']} {row['metric']}", f"{row['value']:.3f}{interval}")
+    def _figures(self, run_id: str) -> dict[str, dict[str, dict[str, float | None]]]:
+        rows = sorted(self._rows("metrics", f"run_id = '{run_id}'"), key=lambda r: str(r["metric"]))
+        found: dict[str, dict[str, dict[str, float | None]]] = {}
+        for row in rows:
+            figure = {k: row[k] for k in ("value", "low", "high")}
+            found.setdefault(row["part"], {})[row["metric"]] = figure
+        return found
 
     def _baselines(self, run: dict[str, Any]) -> list[Node]:
-        """Baselines on the same fold of the same split and label."""
+        """Baselines on the same fold of the same split and label, with their figures on the part test."""
         rows = self._rows("runs", f"split_id = '{run['split_id']}' and fold = {int(run['fold'])}")
-        found = []
-        for row in sorted(rows, key=lambda r: (r["model"], r["run_id"])):
-            if row["model"] in _BASELINES and row["run_id"] != run["run_id"] and row["label"] == run["label"]:
-                told = {
-                    f"test_{m['metric']}": m["value"]
-                    for m in self._metrics(row["run_id"])
-                    if m["part"] == "test"
-                }
-                found.append(Node("baseline", row["run_id"], row["model"], told))
-        return found
+        return [
+            Node("baseline", row["run_id"], row["model"], self._figures(row["run_id"]).get("test", {}))
+            for row in sorted(rows, key=lambda r: (r["model"], r["run_id"]))
+            if row["model"] in _BASELINES and row["run_id"] != run["run_id"] and row["label"] == run["label"]
+        ]
 
 
 def _on_disk(root_uri: str, row: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ class Node:
 
     Attributes
     ----------
-    kind : motif, family, clip, run, analysis, commit, recording, file, split, metric or baseline
+    kind : motif, family, clip, run, analysis, commit, recording, file, done, metrics or baseline
     id : its key; a commit's number, a file's path
     name : for people
     facts : what else is known, plain values by name; names end in their unit
@@ -76,7 +76,7 @@ class Lineage:
 
     def text(self, *, is_whole: bool = False, width: int = WIDTH) -> str:
         """Indented lines for people; with `is_whole` every parameter and every recording."""
-        return "\n".join(_lines(self.root, "", "", is_whole, width))
+        return "\n".join(_Lines(is_whole, width).of(self.root, "", ""))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each thing, top down: depth, kind, id, name, and the rest as JSON."""
@@ -114,23 +114,40 @@ def _rows(node: Node, depth: int) -> Iterator[dict[str, Any]]:
         yield from _rows(source, depth + 1)
 
 
-def _lines(node: Node, head: str, indent: str, is_whole: bool, width: int) -> Iterator[str]:
-    yield from _wrapped(_title(node), head, indent + "   ", width)
-    shown, n_left = _shown(node.sources, is_whole)
-    body = indent + ("│  " if shown else "   ")
-    for line in _facts(node, is_whole):
-        yield from _wrapped(line, body, body + "  ", width)
-    for i, source in enumerate(shown):
-        is_last = i == len(shown) - 1 and not n_left
-        yield from _lines(
-            source,
-            indent + ("└─ " if is_last else "├─ "),
-            indent + ("   " if is_last else "│  "),
-            is_whole,
-            width,
+class _Lines:
+    """Writes a tree; an analysis that was told already is only named."""
+
+    def __init__(self, is_whole: bool, width: int) -> None:
+        self._is_whole = is_whole
+        self._width = width
+        self._told: set[str] = set()
+
+    def of(self, node: Node, head: str, indent: str) -> Iterator[str]:
+        """Lines of a node: its title behind `head`, all else behind `indent`."""
+        if node.kind == "analysis" and node.id in self._told:
+            yield from self._wrapped(_title(node) + ", as above", head, indent + "   ")
+            return
+        self._told.add(node.id)
+        yield from self._wrapped(_title(node), head, indent + "   ")
+        shown, n_left = _shown(node.sources, self._is_whole)
+        body = indent + ("│  " if shown else "   ")
+        for line in _facts(node, self._is_whole):
+            yield from self._wrapped(line, body, body + "  ")
+        for i, source in enumerate(shown):
+            is_last = i == len(shown) - 1 and not n_left
+            fork, rest = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
+            yield from self.of(source, indent + fork, indent + rest)
+        if n_left:
+            yield f"{indent}└─ and {n_left:,} more; --all shows them"
+
+    def _wrapped(self, text: str, head: str, rest: str) -> list[str]:
+        return textwrap.wrap(
+            text,
+            max(self._width, len(rest) + 20),
+            initial_indent=head,
+            subsequent_indent=rest,
+            break_on_hyphens=False,
         )
-    if n_left:
-        yield f"{indent}└─ and {n_left:,} more; --all shows them"
 
 
 def _shown(sources: Sequence[Node], is_whole: bool) -> tuple[list[Node], int]:
@@ -147,7 +164,7 @@ def _shown(sources: Sequence[Node], is_whole: bool) -> tuple[list[Node], int]:
 def _title(node: Node) -> str:
     if node.kind == "commit" and "made_at" in node.facts:
         return f"commit {node.id}: {node.name}, {_value(node.facts['made_at'])}"
-    if node.kind in ("file", "commit", "metric"):
+    if node.kind in ("file", "commit", "metrics"):
         return f"{node.kind} {node.id}" + (f": {node.name}" if node.name else "")
     return f"{node.kind} {node.name} ({node.id})" if node.name else f"{node.kind} {node.id}"
 
@@ -192,6 +209,11 @@ def _value(value: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     if value is None:
         return "none"
+    if isinstance(value, Mapping) and "value" in value:  # a figure with its interval
+        if value["value"] is None:
+            return "not defined"
+        low, high = value.get("low"), value.get("high")
+        return f"{value['value']:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(v) for v in value) + "]"
     return str(value)
@@ -199,13 +221,3 @@ def _value(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _wrapped(text: str, head: str, rest: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        text,
-        max(width, len(rest) + 20),
-        initial_indent=head,
-        subsequent_indent=rest,
-        break_on_hyphens=False,
-    ) or [head.rstrip()]
