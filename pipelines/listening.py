@@ -92,6 +92,19 @@ def int16(samples: NDArray[Any]) -> NDArray[np.int16]:
     return scaled.clip(-32768, 32767).astype("<i2")
 
 
+def at_rate(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
+    """Samples at another rate.
+
+    >>> at_rate(np.zeros(441, np.float32), 44100, 16000).size
+    160
+    """
+    from motifdb.pipelines.inputs.resample import resampled
+
+    if from_hz == to_hz or not samples.size:
+        return samples
+    return np.concatenate([np.zeros(0, np.float32), *resampled([samples], from_hz, to_hz)])
+
+
 def sound_of(
     snapshot: Snapshot,
     recording_id: str,

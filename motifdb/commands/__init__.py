@@ -7,7 +7,21 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.commands import browse, compare, describe, export, families, plot, search, sql, tables, top, why
+from motifdb.commands import (
+    browse,
+    compare,
+    describe,
+    export,
+    families,
+    play,
+    plot,
+    search,
+    show,
+    sql,
+    tables,
+    top,
+    why,
+)
 
 PANEL = "Ask"
 
@@ -18,7 +32,9 @@ def register(app: typer.Typer) -> None:
     app.command("tables", rich_help_panel=PANEL)(tables.tables)
     app.command("describe", rich_help_panel=PANEL)(describe.describe)
     app.command("top", rich_help_panel=PANEL)(top.top)
+    app.command("show", rich_help_panel=PANEL)(show.show)
     app.command("plot", rich_help_panel=PANEL)(plot.plot)
+    app.command("play", rich_help_panel=PANEL)(play.play)
     app.command("why", rich_help_panel=PANEL)(why.why)
     app.command("compare", rich_help_panel=PANEL)(compare.compare)
     app.command("export", rich_help_panel=PANEL)(export.export)

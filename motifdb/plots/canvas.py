@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -53,7 +54,10 @@ def save(figure: Any, target: Path, title: str) -> None:
         figure.suptitle(plain(title), fontsize=12, color=INK, x=0.01, ha="left")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target)
+        with warnings.catch_warnings():
+            # a title in a script that the font has not is drawn as boxes, which is no reason to complain
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(target)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror or error}") from None
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 from motifdb.plots import canvas
-from motifdb.plots.curves import PitchCurve, extent, link, symbol_text
-from motifdb.plots.recording import draw_rows, rows_of
+from motifdb.plots.curves import PitchCurve, extent, link
+from motifdb.plots.recording import draw_rows, draw_symbols, rows_of
 
 _MOST_NAMED = len(canvas.COLOURS)
 _GRID = 200
@@ -31,6 +31,7 @@ class Aligned:
     cents : per curve its pitch from the common level, NaN where unvoiced
     length_s : of the common clock
     marks_s : float64, shape (n_segments + 1,): where the segments meet on the clock; empty where they are not aligned
+    ends_s : float64, shape (n_segments,): where each ends, which is before the next begins where there is a gap
     levels_cents : float64, shape (n_segments,): median level of each segment; empty likewise
     """
 
@@ -38,6 +39,7 @@ class Aligned:
     cents: list[NDArray[np.float64]]
     length_s: float
     marks_s: NDArray[np.float64]
+    ends_s: NDArray[np.float64]
     levels_cents: NDArray[np.float64]
 
     def on_grid(self, n: int = _GRID) -> NDArray[np.float64]:
@@ -95,13 +97,15 @@ def align(
         ]
         own_levels = np.stack([s.cents - level for s, level in zip(segments, levels, strict=True)])
         length_s = max(float(marks_s[-1]), 1e-3)
-        return Aligned(x_s, cents, length_s, marks_s, np.median(own_levels, axis=0))
+        lasting_s = np.median(np.stack([s.end_s - s.start_s for s in segments]), axis=0)
+        ends_s = np.minimum(marks_s[:-1] + lasting_s, marks_s[1:])
+        return Aligned(x_s, cents, length_s, marks_s, ends_s, np.median(own_levels, axis=0))
     durations_s = np.array([c.times_s[-1] - c.times_s[0] for c in curves])
     length_s = max(float(np.median(durations_s)), 1e-3)
     x_s = [
         (c.times_s - c.times_s[0]) / max(d, 1e-9) * length_s for c, d in zip(curves, durations_s, strict=True)
     ]
-    return Aligned(x_s, cents, length_s, nothing, nothing)
+    return Aligned(x_s, cents, length_s, nothing, nothing, nothing)
 
 
 def plot_motif(
@@ -280,25 +284,22 @@ def _segments(axis: Any, aligned: Aligned, symbols: Sequence[int]) -> None:
     """The median level of each segment, and the symbol of each step where two segments meet."""
     if not aligned.marks_s.size:
         return
-    starts, ends = aligned.marks_s[:-1], aligned.marks_s[1:]
+    starts = aligned.marks_s[:-1]
     axis.hlines(
-        aligned.levels_cents, starts, ends, color=canvas.INK, linewidth=3.0, alpha=0.55, label="segments"
+        aligned.levels_cents,
+        starts,
+        aligned.ends_s,
+        color=canvas.INK,
+        linewidth=3.0,
+        alpha=0.55,
+        label="segments",
     )
     if len(symbols) != len(starts) - 1:
         return
-    size = 10 if len(symbols) <= 16 else 7
-    for symbol, at in zip(symbols, starts[1:], strict=True):
+    for at in starts[1:]:
         axis.axvline(at, color="#CCCCCC", linewidth=0.6, zorder=0)
-        axis.text(
-            at,
-            0.985,
-            symbol_text(int(symbol)),
-            transform=axis.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=size,
-            color=canvas.INK,
-        )
+    size = 10 if len(symbols) <= 16 else 7
+    draw_symbols(axis, starts[1:].tolist(), symbols, apart=aligned.length_s / 45, size=size, n_levels=4)
 
 
 def _frame(axis: Any, aligned: Aligned, *, is_of_face: bool, noun: str) -> None:

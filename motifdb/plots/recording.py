@@ -101,7 +101,7 @@ def draw_rows(
         axis.plot(times_s, row_cents, color=canvas.INK, linewidth=0.9)
         link(axis, times_s, times_s, row_cents, canvas.INK)
         if recording.segments is not None:
-            _draw_segments(axis, recording.segments, (start_s, end_s), high)
+            _draw_segments(axis, recording.segments, (start_s, end_s))
         for lane, (label, colour, bars) in enumerate(lanes):
             visible = [(s, e) for s, e in bars if e > start_s and s < end_s]
             bottom = low - (lane + 1) * lane_cents
@@ -127,7 +127,7 @@ def draw_rows(
     canvas.legend(axes[0])
 
 
-def _draw_segments(axis: Any, segments: Segments, row: tuple[float, float], top: float) -> None:
+def _draw_segments(axis: Any, segments: Segments, row: tuple[float, float]) -> None:
     """Levels as thick lines under the pitch, symbols at the top where they can be read."""
     start_s, end_s = row
     seen = np.flatnonzero((segments.end_s > start_s) & (segments.start_s < end_s))
@@ -143,16 +143,41 @@ def _draw_segments(axis: Any, segments: Segments, row: tuple[float, float], top:
     steps = [int(i) for i in seen[:-1] if segments.symbols[i] != 0]
     if len(steps) > _MOST_SYMBOLS:
         return
-    for i in steps:
-        axis.text(
-            (segments.end_s[i] + segments.start_s[i + 1]) / 2,
-            top,
-            symbol_text(int(segments.symbols[i])),
+    at_s = [(segments.end_s[i] + segments.start_s[i + 1]) / 2 for i in steps]
+    size = 6.5 if len(steps) > 40 else 8.0
+    symbols = [int(segments.symbols[i]) for i in steps]
+    draw_symbols(
+        axis, at_s, symbols, apart=(end_s - start_s) / (60 if size > 7 else 75), size=size, n_levels=3
+    )
+
+
+def draw_symbols(
+    axis: Any, at: Sequence[float], symbols: Sequence[int], *, apart: float, size: float, n_levels: int
+) -> None:
+    """Symbols along the top of an axis; one that would touch the one before stands lower, below the last level nowhere.
+
+    Parameters
+    ----------
+    at : where each stands, ascending
+    apart : least distance of two on one level
+    """
+    free_from = [-np.inf] * n_levels
+    for x, symbol in zip(at, symbols, strict=True):
+        level = next((i for i, free in enumerate(free_from) if x >= free), None)
+        if level is None:
+            continue
+        free_from[level] = x + apart
+        axis.annotate(
+            symbol_text(symbol),
+            (x, 1.0),
+            xycoords=axis.get_xaxis_transform(),
+            xytext=(0, -1 - 1.15 * size * level),
+            textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=6.5 if len(steps) > 40 else 8,
-            color=canvas.SOFT,
-            clip_on=True,
+            fontsize=size,
+            color="#555555",
+            annotation_clip=True,
         )
 
 

@@ -1,4 +1,4 @@
-"""`motifdb plot RUN`: a stored run's learning curve and confusion matrix as a picture."""
+"""`motifdb plot`: what a text means as a picture; of a stored run its learning curve and confusion matrix."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.errors import NotFoundError
+from motifdb.errors import NotFoundError, UsageError
 from motifdb.pipelines.committer import in_list
 from motifdb.plots.runs import LearningCurve, plot_run
-from motifdb.query.motifs import draw_motif
+from motifdb.query.meant import what_is_meant
 from motifdb.training.scores.metrics import confusion
 from motifdb.training.scores.runs import runs_meant, stored_predictions
 
@@ -20,29 +20,52 @@ if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
     from motifdb.query.database import Database
 
+DRAWN = ("motif", "family", "recording")
+"""What is drawn but for runs."""
 
-def draw(database: Database, text: str, path: Path | None) -> tuple[str, Path]:
-    """Draw the motif, or else the run, that a text means; give one line about it and the picture's path.
+
+def draw(
+    database: Database,
+    text: str,
+    path: Path | None,
+    *,
+    between: tuple[float, float] | None = None,
+    with_sound: bool = True,
+    audio_dir: Path | None = None,
+) -> tuple[str, Path]:
+    """Draw the motif, family, recording or run that a text means; give one line about it and the picture's path.
+
+    Parameters
+    ----------
+    path : file to write; None is motif.png, family.png, recording.png or run.png here
+    between, with_sound, audio_dir : as `motifdb.query.drawing.draw`
 
     Raises
     ------
     NotFoundError, UsageError
-        where it means neither; as `motifdb.query.motifs.draw_motif` or `draw_run`.
+        where it means none of them or several; as `motifdb.query.drawing.draw` or `draw_run`.
     """
-    snapshot = database.snapshot
+    from motifdb.query.drawing import draw as draw_thing
+
     try:
-        target = path or Path("motif.png")
-        return draw_motif(database, text, target), target
-    except NotFoundError as no_motif:
-        if not snapshot.count("runs"):
+        meant = what_is_meant(database, text, DRAWN)
+    except NotFoundError as nothing:
+        if not database.snapshot.count("runs"):
             raise
         target = path or Path("run.png")
         try:
-            return draw_run(snapshot, text, target), target
+            return draw_run(database.snapshot, text, target), target
         except NotFoundError as no_run:
-            if snapshot.count("motifs"):
-                raise NotFoundError(f"{no_motif}; nor is there such a run") from None
+            if database.snapshot.count("motifs"):
+                raise NotFoundError(f"{nothing}; nor is it a run: {no_run}") from None
             raise no_run from None
+    if between is not None and meant.kind != "recording":
+        raise UsageError(f"{text!r} is a {meant.kind}; only of a recording can a stretch be drawn")
+    target = path or Path(f"{meant.kind}.png")
+    title = draw_thing(
+        database, meant.kind, meant.id, target, between=between, with_sound=with_sound, audio_dir=audio_dir
+    )
+    return title, target
 
 
 def draw_run(snapshot: Snapshot, text: str, path: Path) -> str:
