@@ -27,6 +27,14 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
         )
     if match := re.search(r"(Scalar|Aggregate|Table|Macro)? ?Function with name (\S+) does not exist", line):
         return NotFoundError(f"there is no function {match[2]!r}{place}{_nearest_function(match[2], text)}")
+    if (match := re.search(r"Macro (\w+)\(\) does not support the supplied arguments", line)) and match[
+        1
+    ] in MACROS:
+        return UsageError(f"{match[1]} takes other arguments{place}: {MACROS[match[1]].signature}")
+    if match := re.search(r"Could not convert string 'no contour: (.*)' to INT64", line):
+        return UsageError(
+            f"{match[1]!r} is no contour; write one as text like '+1 -2', or as a list of symbols"
+        )
     if match := re.search(r"Table with name (\S+) does not exist", line):
         return NotFoundError(
             f"there is no table {match[1]!r}{place}; {nearest(match[1].lower(), relations())}"

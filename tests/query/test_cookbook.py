@@ -56,7 +56,7 @@ def openings(facts: Facts) -> list[Row]:
         total[key] += 1
         alike[0] += o["first_symbol"] == 0
         alike[1] += 1
-    rows = []
+    rows: list[Row] = []
     for (analysis, contour), n in opened.items():
         among = by_length[analysis, len(contour.split())]
         share = n / total[analysis, contour]
@@ -179,7 +179,7 @@ def first_notes(facts: Facts) -> list[Row]:
             found[c["analysis_id"], singer[c["recording_id"]]][
                 int(math.copysign(math.floor(abs(x) + 0.5), x))
             ] += 1
-    rows = []
+    rows: list[Row] = []
     for (analysis, name), notes in found.items():
         for semitone, n in sorted(notes.items(), key=lambda item: (-item[1], item[0]))[:3]:
             rows.append({
