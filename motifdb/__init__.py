@@ -18,9 +18,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from motifdb.mining.api import mine
     from motifdb.mining.result import MiningResult
+    from motifdb.pipelines.humming import Hum
     from motifdb.query.database import Database
 
-__all__ = ["Database", "MiningResult", "__version__", "mine", "open"]
+__all__ = ["Database", "MiningResult", "__version__", "hum", "mine", "open"]
 
 
 def open(path: str | None = None, *, at: str | int | None = None) -> Database:
@@ -28,6 +29,13 @@ def open(path: str | None = None, *, at: str | int | None = None) -> Database:
     from motifdb.query.database import Database
 
     return Database(path, at=at)
+
+
+def hum(path: str, tracker: str | None = None) -> Hum:
+    """A melody from a file of sound or f0, to search for: ``db.search(motifdb.hum("hum.wav"))``."""
+    from motifdb.pipelines.humming import read_hum
+
+    return read_hum(path, tracker)
 
 
 def __getattr__(name: str) -> object:

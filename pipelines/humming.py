@@ -6,7 +6,7 @@ SQL reads no files. Whoever asks reads the file here and binds what it holds: ``
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -47,6 +47,23 @@ class Hum:
     def as_parameter(self) -> dict[str, Any]:
         """As a value that SQL takes: a struct of a list and a number."""
         return {"cents": np.round(self.cents, 1).tolist(), "hop_s": self.hop_s}
+
+
+def bound_files(texts: Iterable[str]) -> dict[str, object]:
+    """Parameters of SQL from ``NAME=FILE`` texts: the melody of each file.
+
+    Raises
+    ------
+    UsageError
+        for a text of another form, and as `read_hum`.
+    """
+    bound: dict[str, object] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (equals and path and name.isidentifier()):
+            raise UsageError(f"--bind takes NAME=FILE, such as q=hum.wav, not {text!r}")
+        bound[name] = read_hum(path).as_parameter()
+    return bound
 
 
 def read_hum(path: str | Path, tracker: str | None = None, *, hop: Fraction | float | None = None) -> Hum:

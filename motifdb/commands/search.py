@@ -74,6 +74,7 @@ def search(
     from motifdb.query.database import Database
     from motifdb.query.search import Melody
     from motifdb.query.search import search as search_in
+    from motifdb.query.search.melody import tempo_of
 
     given = [q for q in (motif, contour, audio, f0) if q is not None]
     if len(given) != 1:
@@ -89,10 +90,10 @@ def search(
         if motif is not None:
             query = _motif_id(database, motif)
         found = search_in(
-            database,
+            database.snapshot,
             query,
             n=n,
-            tempo=_tempo(tempo),
+            tempo=tempo_of(tempo),
             max_distance=max_distance,
             recordings=_recordings(database, recording),
             analysis=analysis,
@@ -133,18 +134,6 @@ def _motif_id(database, text: str) -> str:  # type: ignore[no-untyped-def]
     from motifdb.query.motifs import find_motif
 
     return str(find_motif(database, text)["motif_id"])
-
-
-def _tempo(text: str) -> bool | tuple[float, float]:
-    from motifdb.errors import UsageError
-
-    if text in ("free", "same"):
-        return text == "free"
-    low, dash, high = text.partition("-")
-    try:
-        return float(low), float(high if dash else low)
-    except ValueError:
-        raise UsageError(f"--tempo is free, same, or a range of ratios such as 0.5-2, not {text!r}") from None
 
 
 def _recordings(database, texts: list[str] | None) -> list[str] | None:  # type: ignore[no-untyped-def]

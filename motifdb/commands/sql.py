@@ -18,6 +18,12 @@ def sql(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="Read the query from a file.", show_default=False)
     ] = None,
+    bind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=FILE: the melody of a file, sound or f0, for $NAME in hum_search.", show_default=False
+        ),
+    ] = None,
     db: Db = None,
     at: At = None,
     format_: OutFormat = Format.table,
@@ -32,6 +38,7 @@ def sql(
         motifdb sql -f question.sql --format csv
         echo "select count(*) from motifs" | motifdb sql -
         motifdb sql "select * from motif_stats" --at 3 --format parquet -o motifs.parquet
+        motifdb sql --bind q=hum.wav "select path, start_s from hum_search($q)"
     """
     from motifdb.errors import UsageError
     from motifdb.query.database import Database
@@ -40,7 +47,15 @@ def sql(
         raise UsageError("give one query: as text, as - for standard input, or as a file with -f")
     text = _query_text(query, file)
     with Database(db, at=at) as database:
-        write(database.sql(text).arrow(), format_, output)
+        write(database.sql(text, _bound(bind)).arrow(), format_, output)
+
+
+def _bound(texts: list[str] | None) -> dict[str, object] | None:
+    if not texts:
+        return None
+    from motifdb.pipelines.humming import bound_files
+
+    return bound_files(texts)
 
 
 def _query_text(query: str | None, file: Path | None) -> str:

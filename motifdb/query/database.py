@@ -6,7 +6,7 @@ commits. Answers come as Arrow, and from there as pandas or polars.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from html import escape
 from io import StringIO
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from motifdb.query.compare import Comparison
     from motifdb.query.fingerprint import Fingerprint
     from motifdb.query.lineage import Lineage
+    from motifdb.query.search import Melody
     from motifdb.query.status import Status
 
 _REPR_ROWS = 20
@@ -213,7 +214,7 @@ class Database:
         Parameters
         ----------
         query : DuckDB SQL over the tables and views of `tables`
-        parameters : values for ``?`` (a sequence) or for ``$name`` (a mapping)
+        parameters : values for ``?`` (a sequence) or for ``$name`` (a mapping); a melody from `motifdb.hum` is one
 
         Raises
         ------
@@ -222,7 +223,38 @@ class Database:
         NotFoundError
             for a table or column that is not there, with the nearest one that is.
         """
-        return Result(self.session.table(query, parameters))
+        return Result(self.session.table(query, _as_values(parameters)))
+
+    def search(
+        self,
+        query: str | Melody,
+        *,
+        n: int = 10,
+        tempo: bool | tuple[float, float] = True,
+        max_distance: float | None = None,
+        recordings: Collection[str] | None = None,
+        analysis: str | None = None,
+        once: bool = False,
+    ) -> Result:
+        """Where a contour, a motif or a melody sounds, the nearest first; see `motifdb.query.search.search`.
+
+        Parameters
+        ----------
+        query : a contour (``"+1 -2 +1"``), the beginning of a motif's id, or `motifdb.hum` of a file
+        """
+        from motifdb.query.search import search
+
+        found = search(
+            self._snapshot,
+            query,
+            n=n,
+            tempo=tempo,
+            max_distance=max_distance,
+            recordings=recordings,
+            analysis=analysis,
+            once=once,
+        )
+        return Result(found)
 
     def table(self, name: str) -> Result:
         """A whole table or view."""
@@ -345,3 +377,17 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<motifdb {self.path} at commit {self.commit} of {self.created_at:%Y-%m-%d %H:%M:%S}>"
+
+
+def _as_values(parameters: Parameters) -> Parameters:
+    """Parameters with melodies as values that SQL takes."""
+    if parameters is None or isinstance(parameters, str):
+        return parameters
+    if isinstance(parameters, Mapping):
+        return {name: _as_value(value) for name, value in parameters.items()}
+    return [_as_value(value) for value in parameters]
+
+
+def _as_value(value: object) -> object:
+    as_parameter = getattr(value, "as_parameter", None)
+    return value if as_parameter is None else as_parameter()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from motifdb.errors import UsageError
 from motifdb.schemas import Column
 
 if TYPE_CHECKING:
@@ -65,5 +66,112 @@ def _declared(parameter: Parameter) -> str:
     return parameter.name if parameter.default is None else f"{parameter.name} := {parameter.default}"
 
 
-FUNCTIONS: dict[str, TableFunction] = {}
+PLACE_COLUMNS = (
+    Column("rank", pa.int64(), "-", "1, 2, ...: the nearest first"),
+    Column("path", pa.string(), "-", "the recording's first file by name"),
+    Column("start_s", pa.float64(), "s", "start of the place in the recording"),
+    Column("end_s", pa.float64(), "s", "its end"),
+    Column(
+        "distance_cents",
+        pa.float64(),
+        "cents",
+        "mean difference along the best warping path; null for a search by symbols",
+        nullable=True,
+    ),
+    Column(
+        "distance_edits",
+        pa.int64(),
+        "symbols",
+        "symbols that must be changed, put in or left out; null for a search by pitch",
+        nullable=True,
+    ),
+    Column(
+        "transposition_cents",
+        pa.float64(),
+        "cents",
+        "how much higher than the query it sounds; null for a search by symbols",
+        nullable=True,
+    ),
+    Column(
+        "tempo_ratio",
+        pa.float64(),
+        "-",
+        "its duration over the query's, rests left out; null for a search by symbols",
+        nullable=True,
+    ),
+    Column("contour", pa.string(), "-", "its symbols; null for a search by pitch", nullable=True),
+    Column(
+        "is_occurrence",
+        pa.bool_(),
+        "-",
+        "whether the motif that was searched for is known to occur there; null where none was",
+        nullable=True,
+    ),
+    Column("recording_id", pa.string(), "-", "the recording"),
+)
+"""Columns of a place that was searched for, by pitch or by symbols."""
+
+_SEARCHING = (
+    Parameter("n", "places wanted", "10"),
+    Parameter(
+        "max_distance", "places further away are left out: cents, or edits of a contour; null is all", "null"
+    ),
+    Parameter("tempo", "'free' (0.7 to 1.4 times as long), 'same', or a range such as '0.5-2'", "'free'"),
+    Parameter("once", "at most one place of each recording", "false"),
+    Parameter("analysis", "of contours or pitch, by name or beginning of its id; null is the usual", "null"),
+)
+
+
+def _motif_search(session: Session, given: Mapping[str, Any]) -> pa.Table:
+    if not isinstance(given["query"], str):
+        raise UsageError("motif_search takes a contour such as '+1 -2 +1', or the beginning of a motif's id")
+    return _searched(session, given["query"], given)
+
+
+def _hum_search(session: Session, given: Mapping[str, Any]) -> pa.Table:
+    from motifdb.query.search.melody import melody_of
+
+    return _searched(session, melody_of(given["melody"]), given)
+
+
+def _searched(session: Session, query: Any, given: Mapping[str, Any]) -> pa.Table:
+    from motifdb.query.search.api import search
+    from motifdb.query.search.melody import tempo_of
+
+    return search(
+        session.snapshot,
+        query,
+        n=10 if given["n"] is None else int(given["n"]),
+        max_distance=None if given["max_distance"] is None else float(given["max_distance"]),
+        tempo=tempo_of(str(given["tempo"])),
+        once=bool(given["once"]),
+        analysis=given["analysis"],
+    )
+
+
+MOTIF_SEARCH = TableFunction(
+    "motif_search",
+    "a place where a motif or a contour sounds",
+    (
+        Parameter("query", "a contour such as '+1 -2 +1', or the beginning of a motif's id"),
+        *_SEARCHING,
+    ),
+    PLACE_COLUMNS,
+    _motif_search,
+    "select path, start_s, distance_edits from motif_search('+1 -2 +1', n := 5)",
+)
+
+HUM_SEARCH = TableFunction(
+    "hum_search",
+    "a place where a melody sounds",
+    (
+        Parameter("melody", "a bound parameter: what motifdb sql --bind or motifdb.hum makes of a file"),
+        *_SEARCHING,
+    ),
+    PLACE_COLUMNS,
+    _hum_search,
+    "select path, start_s, distance_cents from hum_search($q, once := true)",
+)
+
+FUNCTIONS: dict[str, TableFunction] = {f.name: f for f in (MOTIF_SEARCH, HUM_SEARCH)}
 """Every table function by name."""

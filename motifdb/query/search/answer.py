@@ -7,62 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from motifdb.query.search.pitch import Place
-from motifdb.schemas import Column
+from motifdb.query.table_functions import PLACE_COLUMNS
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
-
-COLUMNS = (
-    Column("rank", pa.int64(), "-", "1, 2, ...: the nearest first"),
-    Column("path", pa.string(), "-", "the recording's first file by name"),
-    Column("start_s", pa.float64(), "s", "start of the place in the recording"),
-    Column("end_s", pa.float64(), "s", "its end"),
-    Column(
-        "distance_cents",
-        pa.float64(),
-        "cents",
-        "mean difference along the best warping path; null for a search by symbols",
-        nullable=True,
-    ),
-    Column(
-        "distance_edits",
-        pa.int64(),
-        "symbols",
-        "symbols that must be changed, put in or left out; null for a search by pitch",
-        nullable=True,
-    ),
-    Column(
-        "transposition_cents",
-        pa.float64(),
-        "cents",
-        "how much higher than the query it sounds; null for a search by symbols",
-        nullable=True,
-    ),
-    Column(
-        "tempo_ratio",
-        pa.float64(),
-        "-",
-        "its duration over the query's, rests left out; null for a search by symbols",
-        nullable=True,
-    ),
-    Column("contour", pa.string(), "-", "its symbols; null for a search by pitch", nullable=True),
-    Column(
-        "is_occurrence",
-        pa.bool_(),
-        "-",
-        "whether the motif that was searched for is known to occur there; null where none was",
-        nullable=True,
-    ),
-    Column("recording_id", pa.string(), "-", "the recording"),
-)
-"""Columns of the answer."""
+    from motifdb.query.search.pitch import Place
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Rows as a table of `COLUMNS`; what a row lacks is null."""
-    schema = pa.schema([pa.field(c.name, c.type) for c in COLUMNS])
-    return pa.Table.from_pylist([{c.name: row.get(c.name) for c in COLUMNS} for row in rows], schema)
+    """Rows as a table of `PLACE_COLUMNS`; what a row lacks is null."""
+    schema = pa.schema([pa.field(c.name, c.type) for c in PLACE_COLUMNS])
+    return pa.Table.from_pylist([{c.name: row.get(c.name) for c in PLACE_COLUMNS} for row in rows], schema)
 
 
 def of_places(snapshot: Snapshot, found: Sequence[Place]) -> list[dict[str, Any]]:

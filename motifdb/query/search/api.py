@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 from motifdb.query.search import answer
 from motifdb.query.search.contour import contour_rows, is_contour
+from motifdb.query.search.melody import Melody
 from motifdb.query.search.motif import mark, motif_query
 from motifdb.query.search.pitch import Tempo, query_on_grid, search_voiced
 from motifdb.query.search.voiced import require_recordings, voiced_pitch
 
 if TYPE_CHECKING:
-    from motifdb.query.database import Database
-
-
-class Melody(Protocol):
-    """A stretch of pitch, such as `motifdb.pipelines.humming.read_hum` gives."""
-
-    @property
-    def cents(self) -> NDArray[np.float64]:
-        """Of the voiced frames, joined."""
-
-    @property
-    def hop_s(self) -> float:
-        """Seconds between them."""
+    from motifdb.catalog.snapshot import Snapshot
 
 
 def search(
-    database: Database,
+    snapshot: Snapshot,
     query: str | Melody,
     *,
     n: int = 10,
@@ -43,7 +30,7 @@ def search(
     analysis: str | None = None,
     once: bool = False,
 ) -> pa.Table:
-    """The nearest places, one a row of `answer.COLUMNS`.
+    """The nearest places, one a row of `motifdb.query.table_functions.PLACE_COLUMNS`.
 
     Parameters
     ----------
@@ -62,7 +49,6 @@ def search(
     UsageError, NotFoundError
         for a query that cannot be searched for, in one sentence.
     """
-    snapshot = database.snapshot
     if isinstance(query, str) and is_contour(query):
         if max_distance is not None and int(max_distance) != max_distance:
             raise UsageError(f"the distance from a contour is a whole number of edits, got {max_distance:g}")
@@ -75,7 +61,7 @@ def search(
     if isinstance(query, str):
         if not query.strip():
             raise UsageError("an empty text is no query; give a contour such as '+1 -2 +1', or a motif's id")
-        on_grid, voiced, spans = motif_query(database, query)
+        on_grid, voiced, spans = motif_query(snapshot, query)
     else:
         on_grid, voiced = query_on_grid(query.cents, query.hop_s), voiced_pitch(snapshot, analysis)
     require_recordings(voiced, recordings)

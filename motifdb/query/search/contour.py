@@ -47,7 +47,7 @@ def contour_rows(
     analysis: str | None = None,
     once: bool = False,
 ) -> list[dict[str, Any]]:
-    """The n nearest places to a contour, as rows of `answer.COLUMNS`.
+    """The n nearest places to a contour, as rows of `motifdb.query.table_functions.PLACE_COLUMNS`.
 
     Parameters
     ----------
