@@ -77,10 +77,8 @@ def test_log_odds_of_a_label_against_the_rest(session: Session) -> None:
         odds = math.log((k + 0.5) / (n - k + 0.5)) - math.log((j + 0.5) / (m - j + 0.5))
         assert row["log_odds"] == pytest.approx(odds, abs=1e-12)
         assert row["occurrence_share"] == pytest.approx(sung[key][style] / sung[key].total())
-    only_in_hijaz = {
-        round(r["log_odds"], 9) for r in answer if r["value"] == "hijaz" and r["rest_recordings"] == 0
-    }
-    assert only_in_hijaz == {round(math.log(3) + math.log(5), 9)}, "1 of 1 against 0 of 2"
+    by_hand = {round(r["log_odds"], 9) for r in answer if r["contour"] == "+2 -2" and r["value"] == "rast"}
+    assert by_hand == {round(math.log(1.5 / 1.5) - math.log(0.5 / 1.5), 9)}, "in 1 of 2, against 0 of 1"
 
 
 def test_a_label_of_one_value_has_no_rest(session: Session) -> None:
