@@ -43,6 +43,7 @@ def make_app(reading: Reading, audio_dir: Path | None = None) -> Starlette:
             Route("/parts/overlay/{motif_id}", pages.overlay_part),
             Route("/parts/labels/{motif_id}", pages.labels_part),
             Route("/parts/pitch/{recording_id}", pages.pitch_part),
+            Route("/parts/tested", pages.tested_part),
             Route("/sound/{recording_id}", pages.sound),
             Route("/state", pages.state),
             Mount("/static", StaticFiles(directory=HERE / "static")),

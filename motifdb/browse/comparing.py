@@ -12,6 +12,7 @@ from motifdb.browse.listing import Analysis
 from motifdb.browse.reading import Reading
 
 MOST_ROWS = 60
+TESTED_ROWS = 25
 
 
 def sides(reading: Reading, analysis: Analysis, label: str) -> list[dict[str, Any]]:
@@ -50,7 +51,7 @@ def side_by_side(
         " select contour, length, motif_id, recordings_a, recordings_b, occurrences_a, occurrences_b,"
         " ln((recordings_a + 0.5::double) / ($n - recordings_a + 0.5::double))"
         " - ln((recordings_b + 0.5::double) / ($m - recordings_b + 0.5::double)) as log_odds"
-        f" from paired join known using (pattern_id) order by abs(log_odds) desc, contour, motif_id limit {MOST_ROWS}",
+        f" from paired join known using (pattern_id) order by abs(log_odds) desc, abs(occurrences_a - occurrences_b) desc, contour, motif_id limit {MOST_ROWS}",
         {
             "analysis": analysis.analysis_id,
             "label": label,
@@ -60,3 +61,20 @@ def side_by_side(
             "m": b["recordings"],
         },
     )
+
+
+def tested(
+    reading: Reading, analysis_id: str, label: str, a: str, b: str
+) -> tuple[list[str], list[dict[str, Any]], list[str]]:
+    """Two values put to the test by `motifdb.query.compare`: what was done in words, the surest rows, their columns.
+
+    Raises
+    ------
+    UsageError, NotFoundError
+        as `motifdb.query.compare.compare`: among others, for groups too small to tell anything from chance.
+    """
+    from motifdb.query.compare import compare
+
+    found = compare(reading.database, label, a, b, analysis=analysis_id, n=TESTED_ROWS)
+    rows = found.shown(found.table.slice(0, TESTED_ROWS))
+    return found.lines(), rows.to_pylist(), [name for name in rows.schema.names if name != "contour"]

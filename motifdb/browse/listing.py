@@ -146,14 +146,24 @@ def choose_analysis(all_: list[Analysis], wanted_id: str) -> Analysis | None:
 
 
 def label_choices(reading: Reading, most_values: int = 400) -> dict[str, list[str]]:
-    """Values by name of label, standard labels first; a label with too many values has none listed."""
+    """Values by name of label, standard labels first; a label with too many values has none listed.
+
+    Labels that name single recordings or measure them (more than twenty different numbers) sort nobody, and are left
+    out; singer, style, title, work and artist never are.
+    """
     rows = reading.rows(
         "select label, count(distinct value) as n, case when count(distinct value) <= $most"
-        " then list_sort(list(distinct value)) else [] end as label_values"
+        " then list_sort(list(distinct value)) else [] end as label_values,"
+        " 2 * count(distinct value) > count(distinct recording_id)"
+        " or (count(distinct value) > 20 and bool_and(try_cast(value as double) is not null)) as says_little"
         " from recording_labels group by label",
         {"most": most_values},
     )
-    found = {r["label"]: r["label_values"] for r in rows if r["n"] > 1}
+    found = {
+        r["label"]: r["label_values"]
+        for r in rows
+        if r["n"] > 1 and (r["label"] in STANDARD_LABELS or not r["says_little"])
+    }
     order = [name for name in STANDARD_LABELS if name in found]
     return {name: found[name] for name in [*order, *sorted(set(found) - set(order))]}
 

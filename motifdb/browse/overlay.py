@@ -1,31 +1,44 @@
-"""Every occurrence of a motif over each other: moved to its own median pitch, stretched to the median duration.
+"""Every occurrence of a motif over each other: on one clock, segment by segment, and moved up or down onto the others.
 
-So transposed and slower ones lie on each other, as in `motifdb plot`. Few are told apart by colour; many are thin lines
-under their median and the band that holds the middle 80 % of them.
+Each is moved so that the median of its distances to the middle of all is 0 (its own median pitch would do only where
+every note lasts equally long). Few are told apart by colour; many are thin lines under their median and the band that
+holds the middle 80 % of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from motifdb.browse.svg import Floats, element, line, picture, seconds, text, thinned, ticks
 from motifdb.plots import PitchCurve
+from motifdb.plots.curves import extent
+from motifdb.plots.overlay import Aligned, align
 
 MOST_NAMED = 7
-_GRID = 120
+_GRID, _ROUNDS = 120, 3
+_FINE, _COARSE = 400, 64
 _LINK_S = 0.3  # a shorter gap is a consonant: the line leads over it
 
 
 @dataclass(frozen=True)
 class Place:
-    """One occurrence to draw: its number in the list, its pitch, and whether it is there only to be pointed at."""
+    """One occurrence to draw.
+
+    Attributes
+    ----------
+    place : its number in the list of all
+    curve : its pitch
+    is_listed : whether the page lists it, so that it can be pointed at and is drawn finely
+    is_extra : whether it is there for that only, and not one of those spread over all
+    """
 
     place: int
     curve: PitchCurve
+    is_listed: bool = False
     is_extra: bool = False
 
 
@@ -51,13 +64,6 @@ class Frame:
         return self.bottom - (cents - self.low) / (self.high - self.low) * (self.bottom - self.top)
 
 
-def extent(cents: Floats) -> tuple[float, float]:
-    """Lowest and highest pitch to show: a tracker's slips far outside of what is sung are cut off."""
-    low, high = np.percentile(cents, (3, 97))
-    reach = 0.6 * max(float(high - low), 200.0)
-    return max(float(cents.min()), float(low) - reach), min(float(cents.max()), float(high) + reach)
-
-
 def overlay(places: Sequence[Place], n_all: int, width: float = 960.0) -> Markup:
     """The picture of a motif's occurrences.
 
@@ -68,23 +74,27 @@ def overlay(places: Sequence[Place], n_all: int, width: float = 960.0) -> Markup
     width : in pixels of the page
     """
     sung = [p for p in places if np.any(p.curve.f0_hz > 0)]
+    sung.sort(key=lambda p: p.is_extra)
     spread = [p for p in sung if not p.is_extra]
     if not spread:
         return Markup('<p class="note">No occurrence has a voiced frame: there is no pitch to draw.</p>')
-    laid = {p.place: _aligned(p.curve) for p in sung}
-    length_s = max(float(np.median([_duration_s(p.curve) for p in spread])), 1e-3)
-    grid = np.linspace(0.0, 1.0, _GRID)
-    on_grid = np.stack([_on_grid(*laid[p.place], grid) for p in spread])
-    low, high = extent(on_grid[np.isfinite(on_grid)]) if np.isfinite(on_grid).any() else (-100.0, 100.0)
+    aligned = _leveled(align([p.curve for p in sung]), len(spread))
+    length_s = aligned.length_s
+    laid = aligned.on_grid(_GRID)[: len(spread)]
+    there = laid[np.isfinite(laid)]
+    low, high = extent(there) if there.size else (-100.0, 100.0)
     height = float(np.clip(0.42 * width, 240, 400))
-    frame = Frame(58, width - 10, 12, height - 44, 0.0, length_s, low - 60, high + 60)
+    frame = Frame(66, width - 10, 12, height - 44, 0.0, length_s, low - 60, high + 60)
     is_few = len(spread) <= MOST_NAMED
-    inside = _axes(frame, width, height, length_s)
-    curves = [_curve(p, laid[p.place], frame, length_s, is_few, i) for i, p in enumerate(sung)]
-    inside += curves if is_few else [*curves, *_middle(on_grid, grid, frame, length_s)]
+    inside = _axes(frame, width, height, aligned)
+    inside += [_curve(p, aligned, frame, is_few, i) for i, p in enumerate(sung)]
+    if not is_few:
+        inside += _middle(
+            replace(aligned, x_s=aligned.x_s[: len(spread)], cents=aligned.cents[: len(spread)]), frame
+        )
     label = (
         f"pitch of {len(spread)} of {n_all} occurrences over each other: seconds from the motif's start,"
-        " cents from each occurrence's median"
+        " cents from the middle"
     )
     clip = element(
         "clipPath",
@@ -94,12 +104,13 @@ def overlay(places: Sequence[Place], n_all: int, width: float = 960.0) -> Markup
         id="overlay-frame",
     )
     drawn = picture(width, height, label, [element("defs", clip), *inside], "figure overlay")
-    return (
-        Markup('<div class="drawing">') + drawn + Markup("</div>") + _caption(spread, n_all, length_s, is_few)
-    )
+    caption = _caption(spread, n_all, length_s, is_few, bool(aligned.marks_s.size))
+    return Markup('<div class="drawing">') + drawn + Markup("</div>") + caption
 
 
-def _caption(spread: Sequence[Place], n_all: int, length_s: float, is_few: bool) -> Markup:
+def _caption(
+    spread: Sequence[Place], n_all: int, length_s: float, is_few: bool, is_by_segment: bool
+) -> Markup:
     of = (
         f"{len(spread):,} of {n_all:,} occurrences"
         if len(spread) < n_all
@@ -112,40 +123,50 @@ def _caption(spread: Sequence[Place], n_all: int, length_s: float, is_few: bool)
         )
     else:
         keys = '<span class="key median">median</span> <span class="key band">middle 80 %</span> <span class="key thin">each occurrence</span> '
+    how = (
+        "each of its segments stretched to the median length"
+        if is_by_segment
+        else "stretched to the median length"
+    )
     return Markup(
         f'<p class="legend">{keys}<span class="key current">the one chosen in the list</span></p>'
-        f'<p class="note">{of}, each moved to its own median pitch and stretched to the median length of'
-        f" {length_s:.2f} s.</p>"
+        f'<p class="note">{of}, {how} ({length_s:.2f} s in all), and moved up or down onto the others.'
+        f"{' Dotted lines part the segments.' if is_by_segment else ''}</p>"
     )
 
 
-def _duration_s(curve: PitchCurve) -> float:
-    return float(curve.times_s[-1] - curve.times_s[0])
+def _leveled(aligned: Aligned, n_spread: int) -> Aligned:
+    """Each curve moved onto the middle of the first `n_spread`, whose median is then 0."""
+    laid = aligned.on_grid(_GRID)
+    moved = np.zeros(len(laid))
+    for _ in range(_ROUNDS):
+        away = laid + moved[:, None]
+        distance = _median(away - _median(away[:n_spread].T)[None, :])
+        moved -= np.where(np.isfinite(distance), distance, 0.0)
+    level = _median(_median((laid + moved[:, None])[:n_spread].T)[None, :])[0]
+    moved -= level if np.isfinite(level) else 0.0
+    return replace(aligned, cents=[c + m for c, m in zip(aligned.cents, moved.tolist(), strict=True)])
 
 
-def _aligned(curve: PitchCurve) -> tuple[Floats, Floats]:
-    """Share of the duration, and cents from the median, of every frame."""
-    cents = curve.cents
-    share = (curve.times_s - curve.times_s[0]) / max(_duration_s(curve), 1e-9)
-    return share, cents - float(np.nanmedian(cents))
+def _median(rows: Floats) -> Floats:
+    """Median of each row without what is no number; NaN for a row of nothing else."""
+    there = np.isfinite(rows).any(axis=1)
+    found = np.full(rows.shape[0], np.nan)
+    if there.any():
+        found[there] = np.nanmedian(rows[there], axis=1)
+    return found
 
 
-def _on_grid(share: Floats, cents: Floats, grid: Floats) -> Floats:
-    index = np.clip(np.searchsorted(share, grid), 0, share.size - 1)
-    return np.asarray(cents[index], np.float64)
-
-
-def _curve(p: Place, laid: tuple[Floats, Floats], frame: Frame, length_s: float, is_few: bool, i: int) -> str:
-    share, cents = laid
-    step_s = _duration_s(p.curve) / max(1, share.size - 1)
-    share, cents = thinned(share, linked(cents, int(_LINK_S / max(step_s, 1e-3))), 160 if is_few else 64)
-    class_ = (
-        "occurrence extra" if p.is_extra else f"occurrence few k{i % MOST_NAMED}" if is_few else "occurrence"
-    )
+def _curve(p: Place, aligned: Aligned, frame: Frame, is_few: bool, i: int) -> str:
+    times_s = p.curve.times_s
+    step_s = float(times_s[-1] - times_s[0]) / max(1, times_s.size - 1)
+    cents = linked(aligned.cents[i], int(_LINK_S / max(step_s, 1e-3)))
+    x_s, cents = thinned(aligned.x_s[i], cents, _FINE if is_few or p.is_listed else _COARSE)
+    few = f"occurrence few k{i % MOST_NAMED}" if is_few else "occurrence"
     return element(
         "path",
-        d=line(frame.x(share * length_s), frame.y(cents)),
-        class_=class_,
+        d=line(frame.x(x_s), frame.y(cents)),
+        class_="occurrence extra" if p.is_extra else few,
         data_place=p.place,
         clip_path="url(#overlay-frame)",
     )
@@ -164,14 +185,14 @@ def linked(cents: Floats, most: int) -> Floats:
     return np.where(np.isfinite(cents) | (gap <= most), filled, np.nan)
 
 
-def _middle(on_grid: Floats, grid: Floats, frame: Frame, length_s: float) -> list[str]:
+def _middle(aligned: Aligned, frame: Frame) -> list[str]:
     """The median and the band around it; where fewer than half are voiced there is no middle."""
-    enough = np.mean(np.isfinite(on_grid), axis=0) >= 0.5
+    low, middle, high = aligned.middle(_GRID)
+    enough = np.isfinite(middle)
     if not enough.any():
         return []
-    low, middle, high = (np.full(grid.size, np.nan) for _ in range(3))
-    low[enough], middle[enough], high[enough] = np.nanpercentile(on_grid[:, enough], (10, 50, 90), axis=0)
-    x = frame.x(grid * length_s)
+    grid_s = np.linspace(0.0, aligned.length_s, _GRID)
+    x = frame.x(grid_s)
     bands = []
     for stretch in np.split(np.flatnonzero(enough), np.flatnonzero(np.diff(np.flatnonzero(enough)) > 1) + 1):
         there = np.r_[x[stretch], x[stretch][::-1]], frame.y(np.r_[low[stretch], high[stretch][::-1]])
@@ -183,7 +204,7 @@ def _middle(on_grid: Floats, grid: Floats, frame: Frame, length_s: float) -> lis
     ]
 
 
-def _axes(frame: Frame, width: float, height: float, length_s: float) -> list[str]:
+def _axes(frame: Frame, width: float, height: float, aligned: Aligned) -> list[str]:
     inside = []
     for value in ticks(frame.low, frame.high, 7):
         y = float(frame.y(np.array([value]))[0])
@@ -197,7 +218,10 @@ def _axes(frame: Frame, width: float, height: float, length_s: float) -> list[st
         inside.append(
             text(f"{value:+.0f}" if value else "0", frame.left - 6, y + 4, "tick", text_anchor="end")
         )
-    times = ticks(0.0, length_s, max(3, int(width // 110)))
+    for value in aligned.marks_s[1:-1].tolist():
+        x = float(frame.x(np.array([value]))[0])
+        inside.append(element("path", d=f"M{x:.1f} {frame.top:g}V{frame.bottom:g}", class_="grid mark"))
+    times = ticks(0.0, aligned.length_s, max(3, int(width // 110)))
     for value in times:
         x = float(frame.x(np.array([value]))[0])
         inside.append(element("path", d=f"M{x:.1f} {frame.bottom:g}v5", class_="axis"))
@@ -211,6 +235,6 @@ def _axes(frame: Frame, width: float, height: float, length_s: float) -> list[st
         text("time from the motif's start (seconds)", middle, height - 6, "label", text_anchor="middle")
     )
     y = (frame.top + frame.bottom) / 2
-    words = "pitch from own median (cents)" if height > 300 else "pitch (cents)"
+    words = "pitch from the middle (cents)" if height > 300 else "pitch (cents)"
     inside.append(text(words, 14, y, "label", text_anchor="middle", transform=f"rotate(-90 14 {y:.0f})"))
     return inside

@@ -6,9 +6,12 @@ import math
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+
+import numpy as np
 
 from motifdb.browse import comparing, forms, listing, places, recordings
 from motifdb.browse.overlay import Place, overlay
@@ -16,7 +19,7 @@ from motifdb.browse.reading import Reading
 from motifdb.browse.staircase import large_staircase, staircase
 from motifdb.browse.strip import moved, strip, window
 from motifdb.errors import MotifdbError, NotFoundError, UsageError
-from motifdb.plots import PitchCurve
+from motifdb.plots import PitchCurve, Segments
 
 if TYPE_CHECKING:
     import jinja2
@@ -156,9 +159,19 @@ class Pages:
         drawn = places.spread(self._reading, motif, is_everywhere, n)
         there = {row["place"] for row in drawn}
         on_page = places.page(self._reading, motif, is_everywhere, (page - 1) * rows_a_page, rows_a_page)
-        extra = [row for row in on_page if row["place"] not in there]
-        curves = [self._place(row, motif.pitch_id, False) for row in drawn]
-        curves += [self._place(row, motif.pitch_id, True) for row in extra]
+        rows = [*drawn, *(row for row in on_page if row["place"] not in there)]
+        segments = places.segments(self._reading, rows, motif.facts["length"])
+        is_one = len({row["recording_id"] for row in rows}) == 1
+        listed = {row["place"] for row in on_page}
+        curves = [
+            Place(
+                row["place"],
+                self._curve(row, motif.pitch_id, is_one, parts),
+                is_listed=row["place"] in listed,
+                is_extra=row["place"] not in there,
+            )
+            for row, parts in zip(rows, segments, strict=True)
+        ]
         return self._html(overlay(curves, n, width))
 
     def labels_part(self, request: Request) -> Response:
@@ -212,8 +225,6 @@ class Pages:
 
     def pitch_part(self, request: Request) -> Response:
         """A stretch of a recording's pitch and what sounds in it, for the recording's page."""
-        from markupsafe import Markup
-
         given = request.query_params
         recording_id = self._recording_id(request.path_params["recording_id"])
         analysis = listing.choose_analysis(listing.analyses(self._reading), given.get("analysis", ""))
@@ -239,7 +250,7 @@ class Pages:
         return self._html(
             self._templates.get_template("strip_part.html").render(
                 moves=moves,
-                drawn=Markup(drawn),
+                drawn=drawn,
                 start_s=start_s,
                 end_s=end_s,
                 most_s=MOST_SOUND_S,
@@ -258,6 +269,17 @@ class Pages:
         if labels and analysis:
             values = self._two_sides(given, labels, analysis)
         return self._page("compare.html", request, labels=labels, analyses=found, analysis=analysis, **values)
+
+    def tested_part(self, request: Request) -> Response:
+        """The same two sides, put to the test."""
+        given = _given(request)
+        lines, rows, columns = comparing.tested(
+            self._reading, given["analysis"], given["label"], given["a"], given["b"]
+        )
+        body = self._templates.get_template("tested.html").render(
+            lines=lines, rows=rows, columns=columns, analysis_id=given["analysis"]
+        )
+        return self._html(body)
 
     def _two_sides(
         self, given: Mapping[str, str], labels: list[str], analysis: listing.Analysis
@@ -332,18 +354,17 @@ class Pages:
             ) from None
         return RedirectResponse(f"/motif/{motif.id}", 303)
 
-    def _place(self, row: Mapping[str, Any], pitch_id: str, is_extra: bool) -> Place:
-        import numpy as np
-
+    def _curve(
+        self, row: Mapping[str, Any], pitch_id: str, is_one: bool, segments: Segments | None
+    ) -> PitchCurve:
         try:
             whole = self._reading.pitch(row["recording_id"], pitch_id)
         except MotifdbError:  # a picture of the others is worth more than none
-            whole = PitchCurve(np.zeros(0), np.zeros(0, np.float32))
-        first, last = np.searchsorted(whole.times_s, (row["start_s"] - 1e-6, row["end_s"] - 1e-6))
-        label = f"{row['path']} at {_seconds(row['start_s'])} s"
-        return Place(
-            row["place"], PitchCurve(whole.times_s[first:last], whole.f0_hz[first:last], label), is_extra
+            return PitchCurve(np.zeros(0), np.zeros(0, np.float32))
+        label = (
+            f"at {_seconds(row['start_s'])} s" if is_one else f"{row['path']} at {_seconds(row['start_s'])} s"
         )
+        return replace(whole.between(row["start_s"], row["end_s"], label), segments=segments)
 
     def _recording_id(self, text: str) -> str:
         """The id as the database has it.

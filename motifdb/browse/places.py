@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from motifdb.browse.reading import Reading
 from motifdb.errors import NotFoundError
+from motifdb.plots import Segments
 from motifdb.query.views import STANDARD_LABELS
 
 MOST_DRAWN = 300
@@ -108,7 +112,7 @@ def page(reading: Reading, motif: Motif, is_everywhere: bool, first: int, n: int
     """Places `first` to `first + n`, by path and time: recording, labels, start, end, and `place`, their number from 0."""
     where, values = _which(motif, is_everywhere)
     rows = reading.rows(
-        f"with {_NAMED} select o.recording_id, o.start_s, o.end_s, o.start_cents, n.path, "
+        f"with {_NAMED} select o.recording_id, o.start_s, o.end_s, o.phrase_id, o.first_symbol, o.last_symbol, n.path, "
         + ", ".join(f"n.{name}" for name in STANDARD_LABELS)
         + f" from occurrences o left join named n using (recording_id) where {where} order by {_ORDER}"
         f" limit {int(n)} offset {int(first)}",
@@ -125,12 +129,38 @@ def spread(
     """At most `most` of `n` places, evenly spread over all of them, with their numbers as `place`."""
     where, values = _which(motif, is_everywhere)
     return reading.rows(
-        f"with {_NAMED}, numbered as (select o.recording_id, o.start_s, o.end_s, n.path,"
+        f"with {_NAMED}, numbered as (select o.recording_id, o.start_s, o.end_s, o.phrase_id, o.first_symbol, o.last_symbol, n.path,"
         f" row_number() over (order by {_ORDER}) - 1 as place"
         f" from occurrences o left join named n using (recording_id) where {where})"
         f" select * from numbered where $n <= {most} or (place + 1) * {most} // $n > place * {most} // $n order by place",
         {**values, "n": n},
     )
+
+
+def segments(reading: Reading, rows: Sequence[Mapping[str, Any]], length: int) -> list[Segments | None]:
+    """The segments of each place; None for all where one skips symbols, and so holds others' segments too."""
+    nothing: list[Segments | None] = [None] * len(rows)
+    if any(row["last_symbol"] - row["first_symbol"] + 1 != length for row in rows):
+        return nothing
+    phrases = reading.rows(
+        "select phrase_id, symbols, segment_start_s, segment_end_s, segment_cents from contours"
+        " where phrase_id in (select unnest($ids))",
+        {"ids": sorted({row["phrase_id"] for row in rows})},
+    )
+    of = {phrase["phrase_id"]: phrase for phrase in phrases}
+    if any(row["phrase_id"] not in of for row in rows):
+        return nothing
+    found: list[Segments | None] = []
+    for row in rows:
+        phrase, first, last = of[row["phrase_id"]], row["first_symbol"], row["last_symbol"]
+        start_s, end_s, cents = (
+            np.asarray(phrase[name][first : last + 2], np.float64)
+            for name in ("segment_start_s", "segment_end_s", "segment_cents")
+        )
+        found.append(
+            Segments(start_s, end_s, cents, np.asarray(phrase["symbols"][first : last + 1], np.int64))
+        )
+    return found
 
 
 def shown_labels(rows: list[dict[str, Any]], most: int = 3) -> list[str]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
-from motifdb.browse.overlay import Frame, extent, linked
+from motifdb.browse.overlay import Frame, linked
 from motifdb.browse.svg import element, line, picture, seconds, text, thinned, ticks
 from motifdb.plots import PitchCurve, note_name
+from motifdb.plots.curves import extent, note_ticks
 
 LANE = 15.0
 MOST_BARS = 3000
@@ -147,7 +148,7 @@ def _bars(lane: Lane, frame: Frame, top: float) -> list[str]:
 
 def _axes(frame: Frame, bottom: float, width: float) -> list[str]:
     inside = []
-    for value in note_ticks(frame.low, frame.high):
+    for value in note_ticks(frame.low, frame.high, 7):
         y = float(frame.y(np.array([value]))[0])
         inside.append(element("path", d=f"M{frame.left:g} {y:.1f}H{frame.right:g}", class_="grid"))
         inside.append(text(note_name(value), frame.left - 6, y + 4, "tick", text_anchor="end"))
@@ -168,15 +169,3 @@ def _axes(frame: Frame, bottom: float, width: float) -> list[str]:
         text("pitch (note)", 14, y, "label", text_anchor="middle", transform=f"rotate(-90 14 {y:.0f})")
     )
     return inside
-
-
-def note_ticks(low_cents: float, high_cents: float, most: int = 7) -> list[float]:
-    """Notes inside a range, evenly spaced; from steps of a third on, they fall on C.
-
-    >>> [note_name(t) for t in note_ticks(-1500.0, 300.0)]
-    ['A3', 'C4', 'Eb4', 'F#4', 'A4', 'C5']
-    """
-    span = (high_cents - low_cents) / 100
-    step = next((s for s in (1, 2, 3, 4, 6, 12, 24) if span / s <= most), 48)
-    first, last = int(np.ceil(low_cents / 100)), int(np.floor(high_cents / 100))
-    return [100.0 * s for s in range(first, last + 1) if (s - 3) % step == 0]
