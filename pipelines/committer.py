@@ -37,6 +37,8 @@ OF_RECORDING = {
     "pitch_agreement": "recording_id",
     "contours": "recording_id",
     "occurrences": "recording_id",
+    "families": "scope_key",
+    "family_members": "recording_id",
     "pattern_counts": "recording_id",
     "motifs": "scope_key",
     "audio": "recording_id",

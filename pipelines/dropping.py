@@ -2,7 +2,8 @@
 
 A clip goes with its recording, with the motif it was cut for, and, where it is a file, with that file. Clips of one
 recording and one analysis stand or fall together (a job that is run again makes them anew), but for those of files,
-which are counted again. A split loses the clips that go. Of a run that was tested on one of them the figures stay,
+which are counted again. Families over several recordings go with any of these that they are sung in, and so does what
+else was found in their scope. A split loses the clips that go. Of a run that was tested on one of them the figures stay,
 as what was measured then; its predictions go, since the figures no longer follow from them. An audit is about all of
 its recordings at once: it goes whole, and is made anew when it is asked for.
 """
@@ -60,6 +61,7 @@ def dropped(
     """
     out = Dropped()
     _audits(snapshot, recordings, out)
+    _wide_families(snapshot, recordings, out)
     if snapshot.count("clips"):
         going = _clips(snapshot, recordings, motifs, files, out)
         _splits_and_predictions(snapshot, going, out)
@@ -76,6 +78,26 @@ def _audits(snapshot: Snapshot, recordings: Collection[str], out: Dropped) -> No
         mine = f"analysis_id = {quoted(audit)}"
         out.stale += [("islands", mine), ("audio_links", mine), ("coverage", mine)]
         out.uncovered[audit] = {"all"}
+
+
+def _wide_families(snapshot: Snapshot, recordings: Collection[str], out: Dropped) -> None:
+    """Families over several recordings of which one goes: their whole scope, which is searched anew when it is asked for."""
+    if not recordings or not snapshot.count("families"):
+        return
+    sung: set[str] = set()
+    for where in in_lists("recording_id", recordings):
+        sung.update(snapshot.table("family_members", ["family_id"], where).column(0).to_pylist())
+    scopes: set[tuple[str, str]] = set()
+    for where in in_lists("family_id", sung):
+        columns = ["analysis_id", "scope_key"]
+        for row in snapshot.table("families", columns, f"scope <> 'recording' and {where}").to_pylist():
+            scopes.add((row["analysis_id"], row["scope_key"]))
+    for analysis_id, key in sorted(scopes):
+        where = f"analysis_id = {quoted(analysis_id)} and scope_key = {quoted(key)}"
+        own = snapshot.table("families", ["family_id"], where).column(0).to_pylist()
+        out.stale += [("families", where), ("coverage", where)]
+        out.stale += [("family_members", members) for members in in_lists("family_id", own)]
+        out.uncovered.setdefault(analysis_id, set()).add(key)
 
 
 def _clips(

@@ -21,6 +21,28 @@ if TYPE_CHECKING:
 ALL = "all"
 """scope_key of the scope ``corpus``: every recording that has contours of the analysis that is mined."""
 
+
+@dataclass(frozen=True)
+class Scoped:
+    """What of an analysis says who is searched together: of mining or of families."""
+
+    scope: str
+    conflicts: str
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether several recordings are searched together."""
+        return self.scope != "recording"
+
+    @classmethod
+    def of(cls, kind: str, parameters: Mapping[str, Any]) -> Scoped | None:
+        """From the parameters of an analysis; None where it has no scope, or it cannot be read."""
+        scope, conflicts = parameters.get("scope", "recording"), parameters.get("conflicts", "leave-out")
+        if kind not in ("mining", "families") or not isinstance(scope, str):
+            return None
+        return cls(scope, str(conflicts))
+
+
 _COLUMNS = ["recording_id", "state", *STANDARD_LABELS, "labels"]
 
 
@@ -120,9 +142,9 @@ def partition(
     return Partition(scope, dict(sorted(found.items())), contradicting, n_unlabelled)
 
 
-def current_partition(snapshot: Snapshot, contour_id: str, config: MiningConfig) -> Partition:
-    """The scope as it would be mined now, over what a contour analysis has done."""
-    where = f"analysis_id = '{contour_id}' and state <> 'failed'"
+def current_partition(snapshot: Snapshot, parent_id: str, config: MiningConfig | Scoped) -> Partition:
+    """The scope as it would be searched now, over what an analysis' parent has done."""
+    where = f"analysis_id = '{parent_id}' and state <> 'failed'"
     there = snapshot.table("coverage", ["scope_key"], where).column(0).to_pylist()
     labels = label_values(snapshot.table("files", _COLUMNS).to_pylist())
     return partition(config.scope, config.conflicts, there, labels)

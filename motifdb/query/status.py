@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from motifdb.config import MiningConfig, part_from_parameters
 from motifdb.errors import UsageError
 from motifdb.ids import set_hash
-from motifdb.query.scopes import current_partition
+from motifdb.query.scopes import Scoped, current_partition
 from motifdb.query.sql import Session
 from motifdb.schemas import TABLES
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
 _WIDTH = 98
+_COMMANDS = {"mining": "mine", "families": "families"}
+"""What makes an analysis of a kind; `ingest` makes the others."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
         ), waiting as (
             select a.analysis_id, count(*) as n_waiting
             from analyses a join coverage p on p.analysis_id = a.parent_id
-            where a.kind in ('contour', 'mining') and p.state <> 'failed' and not exists (
+            where a.kind in ('contour', 'mining', 'families') and p.state <> 'failed' and not exists (
                 select 1 from coverage c where c.analysis_id = a.analysis_id and c.scope_key = p.scope_key)
             group by 1
         )
@@ -164,18 +166,18 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
                coalesce(n_failed, 0) as n_failed, coalesce(n_rows, 0) as n_rows, coalesce(n_waiting, 0) as n_waiting,
                coalesce(n_bounded, 0) as n_bounded
         from analyses a left join done using (analysis_id) left join waiting using (analysis_id)
-        order by case a.kind when 'pitch' then 0 when 'contour' then 1 when 'mining' then 2 else 3 end,
+        order by case a.kind when 'pitch' then 0 when 'contour' then 1 when 'mining' then 2 when 'families' then 3 else 4 end,
                  a.created_at, a.analysis_id
         """
     ).to_pylist()
     successors = {
         (r["parent_id"], _asked(r["parameters"]), r["inputs_hash"]): r["analysis_id"]
         for r in rows
-        if r["kind"] == "mining" and r["inputs_hash"] is not None
+        if r["kind"] in ("mining", "families") and r["inputs_hash"] is not None
     }
     for row in rows:
         frozen, parameters = row.pop("inputs_hash"), row.pop("parameters")
-        mining = _mining(row["kind"], parameters)
+        mining = _scoped(row["kind"], parameters)
         is_dictionary = mining is not None and "dictionary" in json.loads(parameters)
         stale = None
         if mining is not None and mining.is_wide and not is_dictionary:
@@ -184,7 +186,9 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
             if found.inputs_hash != frozen:
                 successor = successors.get((row["parent_id"], _asked(parameters), found.inputs_hash))
                 what_next = (
-                    f"succeeded by {successor[:8]}" if successor else "mine --refresh makes a successor"
+                    f"succeeded by {successor[:8]}"
+                    if successor
+                    else f"{_COMMANDS[row['kind']]} --refresh makes a successor"
                 )
                 row["n_waiting"] = 0
                 stale = _stale(len(found.inputs), row["n_inputs"] or 0, what_next)
@@ -207,12 +211,11 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
         yield AnalysisStatus(**row, stale=stale)
 
 
-def _mining(kind: str, parameters: str) -> MiningConfig | None:
-    """The parameters of a mining analysis; None where it is none, or they cannot be read (`check` says so)."""
-    if kind != "mining":
-        return None
+def _scoped(kind: str, parameters: str) -> MiningConfig | Scoped | None:
+    """Who is searched together in an analysis; None where it has no scope, or it cannot be read (`check` says so)."""
     try:
-        return part_from_parameters(MiningConfig, json.loads(parameters))
+        values = json.loads(parameters)
+        return part_from_parameters(MiningConfig, values) if kind == "mining" else Scoped.of(kind, values)
     except (UsageError, TypeError, ValueError, AttributeError):
         return None
 
@@ -306,7 +309,7 @@ def _lines(s: Status) -> Iterator[str]:
             if a.n_waiting:
                 what = a.scope if a.scope != "recording" else "recording"
                 waiting = f"1 {what} waits" if a.n_waiting == 1 else f"{a.n_waiting:,} {what}s wait"
-                yield f"{'':10}{waiting} for it; run {'mine' if a.kind == 'mining' else 'ingest'} again"
+                yield f"{'':10}{waiting} for it; run {_COMMANDS.get(a.kind, 'ingest')} again"
             if a.stale:
                 yield f"{'':10}{a.stale}"
     if s.failures:

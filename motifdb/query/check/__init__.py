@@ -43,6 +43,7 @@ def check(
     that need it; everything else is checked all the same.
     """
     from motifdb.query.check import contours, files, learning, pitch, tables
+    from motifdb.query.check.families import check_families
     from motifdb.query.check.motifs import check_motifs
 
     steps: list[tuple[str, tuple[str, ...], Callable[[Context], Iterator[Violation]]]] = [
@@ -64,6 +65,7 @@ def check(
             ("motifs", "contours", "occurrences", "pattern_counts", "coverage", "analyses"),
             check_motifs,
         ),
+        ("families", ("families", "family_members", "recordings", "analyses"), check_families),
         ("sound", ("audio", "recordings"), learning.check_audio),
         ("fingerprints", ("fingerprints",), learning.check_fingerprints),
         ("links", ("audio_links", "islands", "recordings"), learning.check_links),

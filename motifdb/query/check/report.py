@@ -14,7 +14,7 @@ import pyarrow as pa
 from motifdb.config import ContourConfig, MiningConfig, part_from_parameters
 from motifdb.errors import UsageError
 from motifdb.ids import set_hash
-from motifdb.query.scopes import Partition, current_partition
+from motifdb.query.scopes import Partition, Scoped, current_partition
 from motifdb.query.sql import Session
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ RULES: dict[str, str] = {
     "counts": "a motif's counts and durations are those of its occurrences",
     "recount": "a motif occurs as often as it does when its recording's phrases are searched again",
     "pattern_counts": "a kept pattern's counts are those found when a recording's phrases are searched again",
+    "family": "a family's members are numbered and lie in recordings of its scope, and its size, exemplar and medians are theirs",
     "sound": "blocks of sound follow each other, are 16 kHz int16 samples and as long as the recording",
     "fingerprint": "anchors ascend in time, and each has a code",
     "links": "links lie inside two recordings, and islands are what they hold together",
@@ -94,6 +95,11 @@ class Analysis:
     def mining(self) -> MiningConfig | None:
         """Its parameters as a mining configuration; None where they are none."""
         return _config(MiningConfig, self.parameters) if self.kind == "mining" else None
+
+    @cached_property
+    def scoped(self) -> Scoped | None:
+        """Who is searched together; None where the analysis is neither one of mining nor of families."""
+        return Scoped.of(self.kind, self.parameters)
 
     @property
     def is_dictionary(self) -> bool:
@@ -166,7 +172,7 @@ class Context:
         return self.analyses
 
     def wide_scopes(self) -> dict[str, Partition | None]:
-        """By mining analysis over several recordings: who is where; None where that is not known.
+        """By analysis of mining or families over several recordings: who is where; None where that is not known.
 
         It is not for one whose inputs have changed since, nor for dictionaries, which keep no list of members.
         """
@@ -175,8 +181,8 @@ class Context:
             frozen = self.snapshot.table("analyses", ["analysis_id", "inputs_hash"])
             hashes = dict(zip(*(c.to_pylist() for c in frozen.columns), strict=True))
             for analysis in self.load_analyses().values():
-                if analysis.mining is not None and analysis.mining.is_wide:
-                    found = current_partition(self.snapshot, analysis.parent_id or "", analysis.mining)
+                if analysis.scoped is not None and analysis.scoped.is_wide:
+                    found = current_partition(self.snapshot, analysis.parent_id or "", analysis.scoped)
                     is_same = not analysis.is_dictionary and found.inputs_hash == hashes[analysis.analysis_id]
                     self.scopes[analysis.analysis_id] = found if is_same else None
         return self.scopes

@@ -18,6 +18,7 @@ VALUES: dict[tuple[str, str], tuple[str, ...]] = {
         "contour",
         "mining",
         "counts",
+        "families",
         "stability",
         "fingerprint",
         "audit",
@@ -58,6 +59,9 @@ REFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
     ("contours", "recording_id", "recordings", "recording_id", "true"),
     ("motifs", "scope_key", "recordings", "recording_id", "x.scope = 'recording'"),
     ("pattern_counts", "recording_id", "recordings", "recording_id", "true"),
+    ("families", "scope_key", "recordings", "recording_id", "x.scope = 'recording'"),
+    ("family_members", "family_id", "families", "family_id", "true"),
+    ("family_members", "recording_id", "recordings", "recording_id", "true"),
     ("occurrences", "recording_id", "recordings", "recording_id", "true"),
     ("occurrences", "motif_id", "motifs", "motif_id", "true"),
     ("occurrences", "phrase_id", "contours", "phrase_id", "true"),
@@ -83,6 +87,7 @@ OF_KIND = {
     ("contours", "analysis_id"): "contour",
     ("motifs", "analysis_id"): "mining",
     ("pattern_counts", "analysis_id"): "mining",
+    ("families", "analysis_id"): "families",
     ("fingerprints", "analysis_id"): "fingerprint",
     ("audio_links", "analysis_id"): "audit",
     ("islands", "analysis_id"): "audit",
@@ -215,6 +220,8 @@ def _analyses(context: Context) -> Iterator[Violation]:
             )
         parent = known.get(row["parent_id"] or "")
         wanted = PARENT_KIND.get(analysis.kind)
+        if analysis.kind == "families":
+            wanted = "mining" if analysis.parameters.get("source") == "motifs" else "pitch"
         if wanted is None and row["parent_id"] is not None and analysis.kind in PARENT_KIND:
             yield Violation("analyses", "reference", name, f"a {analysis.kind} analysis has no parent")
         if wanted is not None and row["parent_id"] is None:
@@ -227,16 +234,17 @@ def _analyses(context: Context) -> Iterator[Violation]:
         if wanted is not None and parent is not None and parent.kind != wanted:
             text = f"a {analysis.kind} analysis needs a {wanted} analysis as parent, not a {parent.kind} analysis"
             yield Violation("analyses", "reference", name, text)
-        is_frozen = analysis.mining is not None and not analysis.is_dictionary
+        is_frozen = analysis.scoped is not None and not analysis.is_dictionary
         if is_frozen and analysis.parameters.get("inputs_hash") != row["inputs_hash"]:
             yield Violation(
                 "analyses",
                 "value",
                 name,
-                "inputs_hash is not the one among the parameters of this mining analysis",
+                f"inputs_hash is not the one among the parameters of this {analysis.kind} analysis",
             )
-        if analysis.mining is not None and analysis.mining.is_wide != (row["inputs_hash"] is not None):
-            text = f"mining by {analysis.mining.scope} {'needs' if analysis.mining.is_wide else 'has no'} inputs_hash"
+        if analysis.scoped is not None and analysis.scoped.is_wide != (row["inputs_hash"] is not None):
+            needs = "needs" if analysis.scoped.is_wide else "has no"
+            text = f"{analysis.kind} by {analysis.scoped.scope} {needs} inputs_hash"
             yield Violation("analyses", "value", name, text)
         if (row["inputs_hash"] is None) != (row["n_inputs"] is None):
             yield Violation(
@@ -277,6 +285,7 @@ MADE_BY = {
     "pitch": ("select analysis_id, recording_id as scope_key from pitch"),
     "contour": ("select analysis_id, recording_id as scope_key from contours"),
     "mining": ("select analysis_id, scope_key from motifs"),
+    "families": ("select analysis_id, scope_key from families"),
     "fingerprint": ("select analysis_id, recording_id as scope_key from fingerprints"),
     "clips": ("select analysis_id, recording_id as scope_key from clips"),
     "split": ("select split_id as analysis_id, 'all' as scope_key from splits"),
@@ -318,7 +327,7 @@ def _coverage_stands(context: Context) -> Iterator[Violation]:
                    select 1 from coverage p where p.analysis_id = a.parent_id and p.scope_key = c.scope_key)
                as is_early
         from coverage c join analyses a using (analysis_id)
-        where a.kind in ('pitch', 'contour', 'mining') order by 1, 2"""
+        where a.kind in ('pitch', 'contour', 'mining', 'families') order by 1, 2"""
     wide = context.wide_scopes()
     for row in context.rows(f"select * from ({query}) where is_unknown or is_early"):
         where = _where({"analysis_id": row["analysis_id"], "scope_key": row["scope_key"]})
