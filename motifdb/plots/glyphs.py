@@ -36,7 +36,7 @@ def curve_lines(
     dots = _DOTS if is_unicode else _ASCII_DOTS
     n_rows, n_columns = height * dots.shape[0], width * dots.shape[1]
     canvas = np.zeros((n_rows, n_columns), bool)
-    at = _resampled(values, n_columns)
+    at = resampled(values, n_columns)
     rows = (1.0 - np.clip((at - low) / max(high - low, 1e-9), 0.0, 1.0)) * (n_rows - 1)
     before = np.nan
     for column, row in enumerate(rows):
@@ -87,7 +87,7 @@ def placed(texts: Sequence[tuple[float, str]], width: int) -> str:
     return line
 
 
-def _resampled(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+def resampled(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """The median of each of n even parts; of fewer values than parts the nearest ones."""
     if not values.size:
         return np.full(n, np.nan)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from motifdb.errors import MissingExtraError, UsageError
 from motifdb.query import reference as _reference
 from motifdb.query import relations as _relations
+from motifdb.query.asking import Asking
 from motifdb.query.output import write_result
 from motifdb.query.sql import MEMORY_LIMIT, Parameters, Session
 
@@ -145,7 +146,7 @@ class Result:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
 
 
-class Database:
+class Database(Asking):
     """A motif database, opened for reading at one commit.
 
     Parameters

@@ -102,3 +102,24 @@ def figure_of(shown: Portrait, what: str = "the picture") -> Any:
         )
     assert shown.recording is not None
     return recording_figure(shown.recording, shown.spans, what=what)
+
+
+def thumbnail(shown: Portrait) -> str:
+    """A portrait as a small ``<svg>``: the median of its places, or the recording's pitch; a sentence where none is voiced."""
+    import numpy as np
+
+    from motifdb.plots.overlay import align
+    from motifdb.plots.spark import spark_svg
+
+    if shown.kind == "recording":
+        assert shown.recording is not None
+        cents, times_s = shown.recording.cents, shown.recording.times_s
+        if not np.any(~np.isnan(cents)):
+            return "<p>no voiced frame</p>"
+        span_s = (float(times_s[0]), float(times_s[-1]))
+        return spark_svg(cents, span_s, alt=f"pitch of {shown.title}", is_notes=True)
+    sung = [c for c in shown.curves if np.any(c.f0_hz > 0)]
+    if not sung:
+        return "<p>no place has a voiced frame</p>"
+    aligned = align(sung)
+    return spark_svg(aligned.middle()[1], (0.0, aligned.length_s), alt=f"median contour of {shown.title}")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.plots import PitchCurve
+from motifdb.query.stored_pitch import stored_pitch
 from motifdb.query.views import STANDARD_LABELS
 
 if TYPE_CHECKING:
@@ -22,9 +18,6 @@ if TYPE_CHECKING:
 
 BY_SURPRISE = "surprise"
 """The order of `top_motifs` over all motifs at once."""
-
-MOST_DRAWN = 300
-"""Occurrences that a picture lays over each other at most; more could not be told apart."""
 
 
 def top_motifs(database: Database, n: int, *, by: str | None = None, analysis: str | None = None) -> Result:
@@ -158,14 +151,8 @@ def find_motif(database: Database, text: str) -> dict[str, Any]:
 
 
 def pitch_of(database: Database, recording_id: str, analysis_id: str) -> PitchCurve:
-    """A recording's stored pitch under one pitch analysis."""
-    where = f"recording_id = '{recording_id}' and analysis_id = '{analysis_id}'"
-    rows = database.snapshot.table("pitch", ["block", "hop_s", "start_s", "f0_hz"], where).sort_by("block")
-    f0_hz = np.concatenate([np.asarray(block, np.float32) for block in rows.column("f0_hz").to_pylist()])
-    times_s = float(rows.column("start_s")[0].as_py()) + np.arange(f0_hz.size) * float(
-        rows.column("hop_s")[0].as_py()
-    )
-    return PitchCurve(times_s.astype(np.float64), f0_hz)
+    """A recording's stored pitch under one pitch analysis; NotFoundError where none is stored."""
+    return stored_pitch(database.snapshot, recording_id, analysis_id)
 
 
 def draw_motif(database: Database, text: str, path: Path) -> str:
@@ -176,52 +163,6 @@ def draw_motif(database: Database, text: str, path: Path) -> str:
     NotFoundError, UsageError
         as `find_motif`; UsageError also where the picture cannot be written.
     """
-    from motifdb.plots import plot_motif
+    from motifdb.query.drawing import draw
 
-    motif = find_motif(database, text)
-    (chain,) = database.sql(
-        "select p.analysis_id as pitch_id from motifs m join analyses a on a.analysis_id = m.analysis_id"
-        " join analyses c on c.analysis_id = a.parent_id join analyses p on p.analysis_id = c.parent_id"
-        " where m.motif_id = $motif",
-        {"motif": motif["motif_id"]},
-    )
-    places = database.sql(
-        "select recording_id, start_s, end_s from occurrences where motif_id = $motif order by recording_id, start_s, end_s",
-        {"motif": motif["motif_id"]},
-    ).rows()
-    per_recording = Counter(row["recording_id"] for row in places)
-    # drawn below the curves: the recording where it sounds most often
-    shown = min(per_recording, key=lambda r: (-per_recording[r], r))
-    drawn = [places[i] for i in np.linspace(0, len(places) - 1, min(len(places), MOST_DRAWN)).astype(int)]
-    curves, recording = [], None
-    for recording_id, group in groupby(drawn, key=lambda row: str(row["recording_id"])):
-        whole = pitch_of(database, recording_id, chain["pitch_id"])
-        recording = whole if recording_id == shown else recording
-        curves += _stretches(whole, list(group))
-    if recording is None:  # none of its occurrences was among those drawn
-        recording = pitch_of(database, shown, chain["pitch_id"])
-    spans = [(float(r["start_s"]), float(r["end_s"])) for r in places if r["recording_id"] == shown]
-    title = f"{motif['contour']}   {motif['occurrences']} times in {_path_of(database, shown)}"
-    if motif["scope"] != "recording":
-        own = "the corpus" if motif["scope"] == "corpus" else f"{motif['scope']} {motif['scope_key']}"
-        n = len(per_recording)
-        title = f"{motif['contour']}   {motif['occurrences']} times in {n} recording{'s' * (n != 1)} of {own}"
-        recording = replace(recording, label=_path_of(database, shown))
-    plot_motif(curves, path, title=title, recording=recording, spans=spans)
-    return title
-
-
-def _stretches(whole: PitchCurve, places: list[dict[str, Any]]) -> list[PitchCurve]:
-    """The voiced stretches of a recording's pitch at some places."""
-    curves = []
-    for row in places:
-        first, last = np.searchsorted(whole.times_s, (row["start_s"], row["end_s"]))
-        curve = PitchCurve(whole.times_s[first:last], whole.f0_hz[first:last], f"at {row['start_s']:.1f} s")
-        if (curve.f0_hz > 0).any():
-            curves.append(curve)
-    return curves
-
-
-def _path_of(database: Database, recording_id: str) -> str:
-    query = "select min(path) as path from files where recording_id = $key"
-    return str(database.sql(query, {"key": recording_id}).rows()[0]["path"])
+    return draw(database, "motif", str(find_motif(database, text)["motif_id"]), path)

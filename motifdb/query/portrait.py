@@ -104,7 +104,7 @@ def paths_of(database: Database) -> dict[str, str]:
 
 
 def motif_places(database: Database, motif_id: str) -> pa.Table:
-    """Every place of a motif: recording_id, path, start_s, end_s, phrase_id, first_symbol, last_symbol; by path and time."""
+    """Every place of a motif: path, start_s, end_s, recording_id, phrase_id, first_symbol, last_symbol; by path and time."""
     columns = ["recording_id", "start_s", "end_s", "phrase_id", "first_symbol", "last_symbol"]
     return _with_paths(database, database.snapshot.table("occurrences", columns, f"motif_id = '{motif_id}'"))
 
@@ -119,7 +119,8 @@ def _with_paths(database: Database, rows: pa.Table) -> pa.Table:
     paths = paths_of(database)
     ids = rows.column("recording_id").to_pylist()
     named = pa.array([paths.get(id_, id_[:8]) for id_ in ids], pa.string())
-    rows = rows.add_column(1, "path", named)
+    rest = [name for name in rows.schema.names if name not in ("start_s", "end_s")]
+    rows = rows.select(["start_s", "end_s", *rest]).add_column(0, "path", named)
     return rows.sort_by([("path", "ascending"), ("start_s", "ascending"), ("end_s", "ascending")])
 
 
