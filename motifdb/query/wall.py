@@ -58,7 +58,7 @@ class Statement:
 
     `names` are the tables it reads, `calls` the table functions of ours and `macros` the other ones, `shows` a name that
     `SHOW x` or `DESCRIBE x` asks about and nothing else, `is_catalog` says that it reads DuckDB's own catalog, so that
-    every table has to be there.
+    every table has to be there. `first_rows` is how many rows suffice where it is columns of one table and a LIMIT.
     """
 
     text: str
@@ -68,6 +68,7 @@ class Statement:
     macros: set[str] = field(default_factory=set)
     is_catalog: bool = False
     shows: str | None = None
+    first_rows: int | None = None
 
 
 def parse(connection: duckdb.DuckDBPyConnection, query: str) -> Statement:
@@ -159,7 +160,36 @@ def _named(text: str, tree: dict[str, Any]) -> Statement:
         else:
             found.is_catalog = True
     _whole_statement(tree, found)
+    found.first_rows = _first_rows(tree["statements"][0]["node"])
     return found
+
+
+_WHOLE = ("where_clause", "having", "sample", "qualify", "group_expressions", "group_sets")
+"""What else than its LIMIT may make a plain SELECT read further than its first rows."""
+
+
+def _first_rows(node: dict[str, Any]) -> int | None:
+    """How many rows of its table suffice for a SELECT of columns with a LIMIT and nothing else; None where it is more."""
+    if node["type"] != "SELECT_NODE" or any(node.get(part) for part in _WHOLE) or node["cte_map"]["map"]:
+        return None
+    source, modifiers = node["from_table"], node["modifiers"]
+    if node["aggregate_handling"] != "STANDARD_HANDLING" or len(modifiers) != 1:
+        return None
+    if source["type"] != "BASE_TABLE" or source["sample"] or source["at_clause"]:
+        return None
+    if not all(map(_is_stored_column, node["select_list"])):
+        return None
+    if modifiers[0]["type"] != "LIMIT_MODIFIER" or modifiers[0]["limit_type"] != "ROW_COUNT":
+        return None
+    counts = [modifiers[0][part] for part in ("limit", "offset") if modifiers[0][part]]
+    texts = [str((count.get("literal") or {}).get("text", "")) for count in counts]
+    return sum(map(int, texts)) if texts and all(text.isdigit() for text in texts) else None
+
+
+def _is_stored_column(selected: dict[str, Any]) -> bool:
+    if selected["class"] == "STAR":
+        return not (selected["replace_list"] or selected["expr"])
+    return bool(selected["class"] == "COLUMN_REF")
 
 
 def _whole_statement(tree: dict[str, Any], found: Statement) -> None:

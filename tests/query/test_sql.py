@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as pds
 import pytest
 
 from motifdb.catalog.store import Snapshot, open_snapshot
@@ -353,9 +354,9 @@ class OlderSnapshot:
         self._whole = whole
         self.versions = {name: v for name, v in whole.versions.items() if name != "pattern_counts"}
 
-    def dataset(self, name: str) -> pa.Table:
+    def dataset(self, name: str) -> pds.Dataset:
         table = self._whole.table(name)
-        return table.drop_columns(["stability"]) if name == "motifs" else table
+        return pds.dataset(table.drop_columns(["stability"]) if name == "motifs" else table)
 
 
 def test_what_an_older_format_lacks_is_null_and_empty(example: Snapshot) -> None:
