@@ -131,4 +131,7 @@ def _not_there(database: Database, wanted: str, kinds: Sequence[str]) -> str:
     close = difflib.get_close_matches(wanted, sorted(names), n=1, cutoff=0.6)
     if close:
         return f"{sentence}; did you mean {close[0]!r}?"
-    return f"{sentence}; give the beginning of an id, a contour such as '+1 -2 +1', or the path of a file"
+    ways = ["the beginning of an id"]
+    ways += ["a contour such as '+1 -2 +1'"] if "motif" in kinds else []
+    ways += ["the path of a file"] if "recording" in kinds else []
+    return f"{sentence}; give {' or '.join(ways)}"

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from motifdb.catalog import commits
 from motifdb.config import ContourConfig, MiningConfig, parameters
 from motifdb.errors import DatabaseError
+from motifdb.ids import canonical_json
 from motifdb.query.lineage.tree import Lineage, Node
 from motifdb.query.meant import Meant, what_is_meant
 from motifdb.query.views import STANDARD_LABELS
@@ -182,7 +183,8 @@ class Trace:
         if row["parent_id"]:
             sources.append(self.analysis(row["parent_id"], scope_key))
         name = f"{row['kind']} {row['name']}" if row["kind"] != row["name"] else row["name"]
-        defaults = parameters(kind()) if kind else None
+        # as JSON has them, which knows no tuples
+        defaults = json.loads(canonical_json(parameters(kind()))) if kind else None
         return Node("analysis", analysis_id, name, facts, values, defaults, sources)
 
     def recordings(self, ids: set[str]) -> list[Node]:
