@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from motifdb.query.database import Database
 
 _BASELINES = ("majority", "look-up", "logistic", "1-nn")
-_DEFAULTS = {"contour": ContourConfig, "mining": MiningConfig}
+
+
+def _defaults(kind: str) -> dict[str, Any] | None:
+    """What the parameters of an analysis would be if nobody had chosen; None where that is not known here."""
+    if kind == "families":
+        from motifdb.families import FamiliesConfig
+
+        values = FamiliesConfig().parameters()
+    elif kind in ("contour", "mining"):
+        values = parameters(ContourConfig() if kind == "contour" else MiningConfig())
+    else:
+        return None
+    plain: dict[str, Any] = json.loads(canonical_json(values))  # JSON, as it is stored, knows no tuples
+    return plain
 
 
 def lineage(database: Database, text: str) -> Lineage:
@@ -171,7 +184,6 @@ class Trace:
         if row is None:
             return Node("analysis", analysis_id, "", {"note": "not in this database any more"})
         values = json.loads(row["parameters"])
-        kind = _DEFAULTS.get(row["kind"])
         facts = {
             "made_at": row["created_at"],
             "code": f"motifdb {row['code_version']}",
@@ -183,9 +195,7 @@ class Trace:
         if row["parent_id"]:
             sources.append(self.analysis(row["parent_id"], scope_key))
         name = f"{row['kind']} {row['name']}" if row["kind"] != row["name"] else row["name"]
-        # as JSON has them, which knows no tuples
-        defaults = json.loads(canonical_json(parameters(kind()))) if kind else None
-        return Node("analysis", analysis_id, name, facts, values, defaults, sources)
+        return Node("analysis", analysis_id, name, facts, values, _defaults(row["kind"]), sources)
 
     def recordings(self, ids: set[str]) -> list[Node]:
         """Recordings with their files, by path."""
