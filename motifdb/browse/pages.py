@@ -123,7 +123,7 @@ class Pages:
         given = request.query_params
         motif = places.find(self._reading, request.path_params["motif_id"])
         is_everywhere = bool(given.get("everywhere"))
-        n = places.count(self._reading, motif, is_everywhere)
+        n = motif.n_places(is_everywhere)
         page, rows_a_page = _paging(given)
         rows = places.page(self._reading, motif, is_everywhere, (page - 1) * rows_a_page, rows_a_page)
         facts = motif.facts
@@ -155,7 +155,7 @@ class Pages:
         is_everywhere = bool(given.get("everywhere"))
         width = forms.whole(given, "width", 960, at_least=280, at_most=2400)
         page, rows_a_page = _paging(given)
-        n = places.count(self._reading, motif, is_everywhere)
+        n = motif.n_places(is_everywhere)
         drawn = places.spread(self._reading, motif, is_everywhere, n)
         there = {row["place"] for row in drawn}
         on_page = places.page(self._reading, motif, is_everywhere, (page - 1) * rows_a_page, rows_a_page)
@@ -310,11 +310,9 @@ class Pages:
             )
         with self._sound_lock:
             sound = self._heard().sounds(recording_id, [(start_s, end_s)], context_s=context_s)[0]
-        from motifdb.pipelines.listening import SOURCES
-
         headers = {
             "cache-control": "private, max-age=600",
-            "x-motifdb-source": SOURCES[sound.source] if sound.source == "f0" else sound.source,
+            "x-motifdb-source": sound.source,
             "x-motifdb-note": " ".join(sound.note.split()).encode("ascii", "replace").decode(),
         }
         return Response(sound.wav(), media_type="audio/wav", headers=headers)

@@ -40,11 +40,17 @@ class Motif:
     facts : columns of `motifs`, and `analysis`, the name of its analysis
     pitch_id : the pitch analysis that it was mined from
     n_alike : motifs of the same pattern in the same analysis, this one included
+    n_places_alike : occurrences of all of them
     """
 
     facts: dict[str, Any]
     pitch_id: str
     n_alike: int
+    n_places_alike: int
+
+    def n_places(self, is_everywhere: bool) -> int:
+        """How many places there are: of it, or of all motifs of its pattern and analysis."""
+        return self.n_places_alike if is_everywhere else int(self.facts["occurrences"])
 
     @property
     def id(self) -> str:
@@ -81,11 +87,12 @@ def find(reading: Reading, motif_id: str) -> Motif:
         )
     facts = rows[0]
     alike = reading.row(
-        "select count(*) as n from motifs where analysis_id = $analysis and pattern_id = $pattern",
+        "select count(*) as n, sum(occurrences)::bigint as places from motifs"
+        " where analysis_id = $analysis and pattern_id = $pattern",
         {"analysis": facts["analysis_id"], "pattern": facts["pattern_id"]},
     )
     assert alike is not None
-    return Motif(facts, str(facts.pop("pitch_id")), int(alike["n"]))
+    return Motif(facts, str(facts.pop("pitch_id")), int(alike["n"]), int(alike["places"]))
 
 
 def _which(motif: Motif, is_everywhere: bool) -> tuple[str, dict[str, Any]]:
@@ -96,16 +103,6 @@ def _which(motif: Motif, is_everywhere: bool) -> tuple[str, dict[str, Any]]:
         "o.motif_id in (select motif_id from motifs where analysis_id = $analysis and pattern_id = $pattern)",
         {"analysis": motif.facts["analysis_id"], "pattern": motif.facts["pattern_id"]},
     )
-
-
-def count(reading: Reading, motif: Motif, is_everywhere: bool) -> int:
-    """How many places there are."""
-    if not is_everywhere:
-        return int(motif.facts["occurrences"])
-    where, values = _which(motif, True)
-    found = reading.row(f"select count(*) as n from occurrences o where {where}", values)
-    assert found is not None
-    return int(found["n"])
 
 
 def page(reading: Reading, motif: Motif, is_everywhere: bool, first: int, n: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from motifdb.catalog import commits, layout
-from motifdb.errors import DatabaseError
+from motifdb.errors import DatabaseError, MotifdbError
 from motifdb.plots import PitchCurve
 from motifdb.query.database import Database
 from motifdb.query.sql import MEMORY_LIMIT
@@ -67,10 +67,10 @@ class Reading:
         try:
             layout.check_database(self.path)
             return commits.head(self.path).number
-        except (OSError, DatabaseError) as error:
+        except (OSError, MotifdbError) as error:
             raise DatabaseError(
-                f"{self.path}: the database that this page showed is gone or cannot be read ({error});"
-                " put it back, or end `motifdb browse` and start it with another --db"
+                f"{self.path}: the database that this page showed is gone or cannot be read: put it back, or end"
+                f" `motifdb browse` and start it with another --db ({error})"
             ) from None
 
     def follow(self) -> None:
