@@ -84,7 +84,7 @@ def svg_text(figure: Any, alt: str) -> str:
 
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    # one salt, so that the same picture is the same text, whatever else a page holds
+    # a salt of its own, so that two pictures in one page do not share names inside
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
         figure.savefig(buffer, format="svg", metadata=nothing)
     text = buffer.getvalue()

@@ -29,9 +29,8 @@ def curve_lines(
     ----------
     values : shape (n,), evenly spaced over the width; NaN leaves a gap, what is outside of `low` and `high` is at the rim
 
-    >>> print("\\n".join(curve_lines(np.array([0.0, 1.0, 1.0, 0.0]), 0.0, 1.0, 4, 2, is_unicode=False)))
-     ::
-    :  :
+    >>> curve_lines(np.array([0.0, 1.0, 1.0, 0.0]), 0.0, 1.0, 4, 2, is_unicode=False)
+    [' :: ', ":'':"]
     """
     dots = _DOTS if is_unicode else _ASCII_DOTS
     n_rows, n_columns = height * dots.shape[0], width * dots.shape[1]

@@ -9,8 +9,20 @@ import numpy as np
 import pytest
 
 from motifdb.errors import UsageError
-from motifdb.plots import PitchCurve, canvas, note_name, plot_motif, plot_recording
+from motifdb.plots import (
+    PitchCurve,
+    Segments,
+    canvas,
+    motif_figure,
+    note_name,
+    plot_family,
+    plot_motif,
+    plot_recording,
+)
+from motifdb.plots.glyphs import curve_lines
+from motifdb.plots.overlay import align
 from motifdb.plots.shares import RecallCurve, plot_recall
+from motifdb.plots.spark import spark_svg
 
 
 def curve(
@@ -153,3 +165,115 @@ def test_recall_over_strength_has_a_line_each_with_its_interval(tmp_path: Path, 
         plot_recall([nothing], tmp_path / "p.png")
     with pytest.raises(ValueError, match="one length"):
         RecallCurve(planted, half[:1], half, half, "")
+
+
+def segmented(
+    starts_s: list[float], ends_s: list[float], cents: list[float], symbols: list[int]
+) -> PitchCurve:
+    """A curve that is at its segments' levels and silent between them."""
+    times_s = np.arange(starts_s[0], ends_s[-1], 0.01)
+    f0_hz = np.zeros(times_s.size)
+    for start_s, end_s, level in zip(starts_s, ends_s, cents, strict=True):
+        f0_hz[(times_s >= start_s) & (times_s < end_s)] = 440.0 * 2 ** (level / 1200)
+    own = Segments(np.array(starts_s), np.array(ends_s), np.array(cents), np.array(symbols))
+    return PitchCurve(times_s, f0_hz, f"at {starts_s[0]:.0f} s", own)
+
+
+def test_segments_lie_on_each_other_however_long_each_is_held(tmp_path: Path, drawn: list[Any]) -> None:
+    occurrences = [
+        segmented([0.0, 1.0, 1.5], [1.0, 1.4, 2.0], [0.0, 200.0, 100.0], [2, -1]),
+        segmented([10.0, 10.2, 11.2], [10.2, 11.2, 11.7], [300.0, 500.0, 400.0], [2, -1]),
+        segmented([20.0, 20.6, 21.3], [20.6, 21.2, 21.9], [0.0, 200.0, 100.0], [2, -1]),
+    ]
+    aligned = align(occurrences)
+    np.testing.assert_allclose(aligned.marks_s, [0.0, 0.6, 1.3, 1.8])
+    np.testing.assert_allclose(aligned.ends_s, [0.6, 1.2, 1.8])
+    np.testing.assert_allclose(np.diff(aligned.levels_cents), [200.0, -100.0])
+    middle = aligned.middle(180)[1]
+    for share, step in ((0.1, 0), (0.5, 1), (0.9, 2)):
+        assert middle[round(share * 180)] == pytest.approx(aligned.levels_cents[step], abs=1e-6)
+    plot_motif(occurrences, tmp_path / "m.png", symbols=(2, -1), n_all=3)
+    (axis,) = drawn[0].axes
+    assert [t.get_text() for t in axis.texts] == ["+2", "−1"]
+    assert [t.xy[0] for t in axis.texts] == pytest.approx([0.6, 1.3])
+    assert "each segment stretched" in axis.get_xlabel()
+
+
+def test_segments_of_other_numbers_are_not_forced_onto_each_other() -> None:
+    two = segmented([0.0, 1.0], [1.0, 2.0], [0.0, 200.0], [2])
+    three = segmented([0.0, 1.0, 1.5], [1.0, 1.4, 2.0], [0.0, 200.0, 100.0], [2, -1])
+    assert align([two, three]).marks_s.size == 0
+    with pytest.raises(ValueError, match="one symbol less"):
+        Segments(np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2, np.int64))
+    with pytest.raises(ValueError, match="one length"):
+        Segments(np.zeros(2), np.zeros(1), np.zeros(2), np.zeros(1, np.int64))
+
+
+def test_a_family_lies_over_its_exemplar(tmp_path: Path, drawn: list[Any]) -> None:
+    members = [curve(2.0, label="at 1 s"), curve(3.0, 650.0, 40.0), curve(2.5, 10.0, 9.0)]
+    plot_family(members, 0, tmp_path / "f.png", transpositions=[0.0, 650.0, 10.0])
+    (axis,) = drawn[0].axes
+    face = next(line for line in axis.lines if line.get_label() == "exemplar, at 1 s")
+    assert face.get_linewidth() > 2
+    level = np.nanmedian(members[0].cents)
+    for i, line in enumerate(line for line in axis.lines if len(line.get_xdata()) > 100 and line is not face):
+        cents = members[i + 1].cents - [650.0, 10.0][i] - level
+        np.testing.assert_allclose(line.get_ydata(), cents, atol=1e-6)
+    assert "the exemplar's" in axis.get_ylabel()
+    plot_family(members, 0, tmp_path / "f.png")
+    with pytest.raises(UsageError, match="no member has a voiced frame"):
+        plot_family([PitchCurve(np.arange(3.0), np.zeros(3))], 0, tmp_path / "f.png")
+
+
+def test_a_sample_of_occurrences_says_of_how_many(tmp_path: Path, drawn: list[Any]) -> None:
+    plot_motif([curve(2.0, float(t)) for t in range(8)], tmp_path / "m.png", n_all=1200)
+    texts = [t.get_text() for t in drawn[0].axes[0].get_legend().get_texts()]
+    assert texts[1] == "median of 8 of 1,200 occurrences"
+
+
+def test_symbols_that_would_touch_stand_on_other_levels(tmp_path: Path, drawn: list[Any]) -> None:
+    starts_s = [0.0, 1.0, 1.02, 1.04, 1.06, 1.08, 5.0]
+    ends_s = [*starts_s[1:], 6.0]
+    recording = segmented(starts_s, ends_s, [0.0, 100, 0, 100, 0, 100, 0], [1, -1, 1, -1, 1, 0])
+    plot_recording(recording, {}, tmp_path / "r.png")
+    (axis,) = drawn[0].axes
+    shown = [(t.get_text(), round(t.xyann[1], 1)) for t in axis.texts]
+    assert [text for text, _ in shown] == ["+1", "−1", "+1"], (
+        "a fourth level would hide the pitch; 0 is the end of a phrase"
+    )
+    assert len({level for _, level in shown}) == 3
+
+
+def test_an_unvoiced_recording_says_so(tmp_path: Path, drawn: list[Any]) -> None:
+    plot_recording(PitchCurve(np.arange(30.0), np.zeros(30)), {}, tmp_path / "r.png")
+    assert [t.get_text() for t in drawn[0].axes[0].texts] == ["no voiced frame"]
+
+
+def test_a_figure_stands_in_a_page_by_itself() -> None:
+    hostile = 'a "b" <script> & $x$'
+    figure = motif_figure([curve(label="at 1 s")], recording=curve(20.0, label=hostile), spans=[(1.0, 2.0)])
+    text = canvas.svg_text(figure, hostile)
+    assert text.startswith("<svg") and text.endswith("</svg>") and "<!DOCTYPE" not in text
+    assert "<script>" not in text and 'aria-label="a &quot;b&quot; &lt;script&gt; &amp; $x$"' in text
+    assert ">pitch (note)</text>" in text, "text stays text"
+    assert canvas.png_bytes(figure, 40).startswith(b"\x89PNG")
+
+
+def test_a_curve_in_the_terminal() -> None:
+    rise = np.linspace(0.0, 100.0, 400)
+    lines = curve_lines(rise, 0.0, 100.0, 20, 5)
+    assert [len(line) for line in lines] == [20] * 5
+    first = [next(i for i, c in enumerate(line) if c != " ") for line in lines]
+    assert first == sorted(first, reverse=True) and first[-1] == 0, "it rises"
+    gap = np.r_[np.zeros(40), np.full(40, np.nan), np.zeros(40)]
+    flat = curve_lines(gap, -1.0, 1.0, 12, 3, is_unicode=False)
+    assert [line.strip() for line in flat] == ["", "''''    ''''", ""] or flat[1].count(" ") == 4
+    assert "".join(flat).isascii()
+    assert curve_lines(np.full(5, np.nan), 0.0, 1.0, 4, 2) == ["    ", "    "]
+
+
+def test_a_small_svg_has_its_axes() -> None:
+    text = spark_svg(np.array([0.0, 100.0, np.nan, 50.0]), (2.0, 3.5), alt='"x"<')
+    assert text.count("<polyline") == 2 and ">2.0 s<" in text and ">3.5 s<" in text
+    assert 'aria-label="&quot;x&quot;&lt;"' in text and ">+100 c<" in text
+    assert ">A4<" in spark_svg(np.array([0.0, -300.0]), (0.0, 1.0), alt="x", is_notes=True)
