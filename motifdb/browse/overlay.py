@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from markupsafe import Markup, escape
 
-from motifdb.browse.svg import Floats, element, line, picture, seconds, text, thinned, ticks
+from motifdb.browse.svg import Floats, cents_ticks, element, line, picture, seconds, text, thinned, ticks
 from motifdb.plots import PitchCurve
 from motifdb.plots.curves import extent
 from motifdb.plots.overlay import Aligned, align
@@ -206,7 +206,7 @@ def _middle(aligned: Aligned, frame: Frame) -> list[str]:
 
 def _axes(frame: Frame, width: float, height: float, aligned: Aligned) -> list[str]:
     inside = []
-    for value in ticks(frame.low, frame.high, 7):
+    for value in cents_ticks(frame.low, frame.high, max(4, int(height // 36))):
         y = float(frame.y(np.array([value]))[0])
         inside.append(
             element(

@@ -133,7 +133,7 @@ def _families(reading: Reading, recording_id: str, start_s: float, end_s: float)
     return [
         Lane(
             f"family {id_[:8]} of {rows[0]['size']}",
-            "",
+            "#families-title",
             [(r["start_s"], r["end_s"]) for r in rows],
             (_MOST_LANES - 1 - i) % _MOST_LANES,
         )

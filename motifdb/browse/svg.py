@@ -86,6 +86,16 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [round(i * step, 6) + 0.0 for i in range(first, last + 1)]
 
 
+def cents_ticks(low: float, high: float, most: int) -> list[float]:
+    """Whole semitones inside a range, at most `most`, evenly spaced around 0.
+
+    >>> cents_ticks(-760.0, 640.0, 8)
+    [-600.0, -400.0, -200.0, 0.0, 200.0, 400.0, 600.0]
+    """
+    step = next((s for s in (50, 100, 200, 300, 400, 600, 1200) if (high - low) / s <= most), 2400)
+    return [float(i * step) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
 def seconds(value: float, step: float) -> str:
     """A tick's time: seconds, from a minute on minutes and seconds.
 
