@@ -206,7 +206,9 @@ class Database(Asking):
         if self._is_closed:
             raise UsageError(f"the database {self.path} is closed; open it again")
         if self._session is None:
-            self._session = Session(self._snapshot, memory_limit=self._memory_limit, threads=self._threads)
+            self._session = Session(
+                self._snapshot, memory_limit=self._memory_limit, threads=self._threads, copies=True
+            )
         return self._session
 
     def sql(self, query: str, parameters: Parameters = None) -> Result:

@@ -55,7 +55,13 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
         return DatabaseError(
             f"a file of table {match[1]} is missing or damaged; run motifdb check, which lists every such file"
         )
-    if not isinstance(error, duckdb.Error) or isinstance(error, duckdb.IOException):
+    broken = (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.SerializationException,
+    )
+    if not isinstance(error, duckdb.Error) or isinstance(error, broken) or "Corrupt database" in line:
         return DatabaseError(
             f"the statement was broken off ({line}); where no disk is full, run motifdb check"
         )

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 
 from motifdb.errors import DatabaseError, MotifdbError, UsageError
+from motifdb.query.cache.copies import Copies
 from motifdb.query.calls import Answers
-from motifdb.query.macros import MACROS
+from motifdb.query.making import Maker
 from motifdb.query.mistakes import first_line, position, translated
-from motifdb.query.relations import describe, duckdb_type, relations, tables
-from motifdb.query.views import ViewSpec
+from motifdb.query.relations import describe, tables
 from motifdb.query.wall import Statement, parse
-from motifdb.schemas import TableSpec
 
 if TYPE_CHECKING:
+    import duckdb
+
     from motifdb.catalog.store import Snapshot
 
 MEMORY_LIMIT = "2GB"
@@ -44,42 +45,64 @@ class Session:
     snapshot : where the tables are; None gives a session without tables
     memory_limit : as DuckDB writes it, such as ``"2GB"``
     threads : DuckDB's threads; None is one per CPU this process may use
+    copies : whether large tables may be read from disposable copies (`motifdb.query.cache`) instead of what is stored
     """
 
     def __init__(
-        self, snapshot: Snapshot | None, *, memory_limit: str = MEMORY_LIMIT, threads: int | None = None
+        self,
+        snapshot: Snapshot | None,
+        *,
+        memory_limit: str = MEMORY_LIMIT,
+        threads: int | None = None,
+        copies: bool = False,
     ) -> None:
-        import duckdb
-
         self._snapshot = snapshot
         self._memory_limit = memory_limit
-        self._made: set[str] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._open_reader: pa.RecordBatchReader | None = None
         if threads is not None and threads < 1:
             raise UsageError(f"threads must be at least 1, got {threads}")
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._copies = Copies.here() if copies else None
         self._spill = tempfile.TemporaryDirectory(prefix="motifdb-sql-", ignore_cleanup_errors=True)
+        self._is_answering = False
+        self._connection = self._connected()
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        """A new connection, behind the wall, with the copies that were found."""
+        import duckdb
+
         try:
-            self._connection = duckdb.connect(
+            connection = duckdb.connect(
                 config={
-                    "enable_external_access": "false",
+                    # A copy can be attached only before external access is closed, which is before any statement.
+                    "enable_external_access": str(bool(self._copies and self._copies.found)).lower(),
                     "autoload_known_extensions": "false",
                     "autoinstall_known_extensions": "false",
                     "python_enable_replacements": "false",
-                    "memory_limit": memory_limit,
+                    "memory_limit": self._memory_limit,
                     "temp_directory": self._spill.name,
-                    "threads": threads or len(os.sched_getaffinity(0)),
+                    "threads": self._threads,
                 }
             )
         except duckdb.Error as error:
             self._spill.cleanup()
             raise UsageError(
-                f"the memory limit {memory_limit!r} cannot be used ({first_line(error)}); write it like '2GB'"
+                f"the memory limit {self._memory_limit!r} cannot be used ({first_line(error)}); write it like '2GB'"
             ) from None
-        self._connection.execute("set TimeZone = 'UTC'")
-        self._connection.execute("set enable_progress_bar = false")
-        self._connection.execute("set lock_configuration = true")
-        self._answers = Answers(self._connection)
+        attached = {} if self._copies is None else self._copies.attach(connection)
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        self._maker = Maker(connection, self._snapshot, attached)
+        self._answers = Answers(connection)
+        return connection
+
+    def _reconnect(self) -> None:
+        self._drop_reader()
+        self._connection.close()
+        self._connection = self._connected()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -118,10 +141,23 @@ class Session:
         DatabaseError
             where the stored data cannot be read.
         """
-        return self.reader(query, parameters).read_all()
+        try:
+            return self.reader(query, parameters).read_all()
+        except DatabaseError:
+            if not self._distrust():
+                raise
+            return self.reader(query, parameters).read_all()
 
     def reader(self, query: str, parameters: Parameters = None) -> Answer:
         """The answer of one statement, batch by batch; the next statement ends it."""
+        try:
+            return self._reader(query, parameters)
+        except DatabaseError:
+            if not self._distrust():
+                raise
+            return self._reader(query, parameters)
+
+    def _reader(self, query: str, parameters: Parameters) -> Answer:
         self._drop_reader()
         with self._sentences(query):
             statement = parse(self._connection, query)
@@ -171,51 +207,27 @@ class Session:
             self._open_reader = None
 
     def _prepare(self, statement: Statement, parameters: Parameters) -> None:
+        if self._copies is not None and self._snapshot is not None and not self._is_answering:
+            self._copies.look(self._snapshot, statement)
+            if self._copies.are_new:
+                self._reconnect()
         if statement.calls:
-            self._answers.prepare(self, statement.calls, parameters)
-        for name in sorted(statement.macros - self._made):
-            self._connection.execute(MACROS[name].statement)
-            self._made.add(name)
-        for name in statement.names:
-            self._make(name)
-        if statement.is_catalog:
-            for name in relations():
-                self._make(name)
+            # What a function asks meanwhile goes through this connection: it must stay the one there is.
+            self._is_answering = True
+            try:
+                self._answers.prepare(self, statement.calls, parameters)
+            finally:
+                self._is_answering = False
+        self._maker.prepare(statement)
 
-    def _make(self, name: str) -> None:
-        """Create the view `name`, what it needs first; once."""
-        if name in self._made:
-            return
-        spec = relations()[name]
-        if isinstance(spec, ViewSpec):
-            for needed in spec.needs:
-                self._make(needed)
-            body = spec.sql
-        else:
-            body = self._stored(spec)
-        self._connection.execute(f"create view {name} as {body}")
-        self._connection.execute(f"comment on view {name} is {_quoted('one row is ' + spec.row)}")
-        for column in spec.columns:
-            unit = "" if column.unit == "-" else f" [{column.unit}]"
-            self._connection.execute(
-                f'comment on column {name}."{column.name}" is {_quoted(column.meaning + unit)}'
-            )
-        self._made.add(name)
-
-    def _stored(self, spec: TableSpec) -> str:
-        """SQL that reads the stored table; columns and tables an older format lacks come as NULL and empty."""
-        if self._snapshot is None:
-            raise DatabaseError(f"no database is open, so there is no table {spec.name}")
-        present: set[str] = set()
-        if spec.name in self._snapshot.versions:
-            dataset = self._snapshot.dataset(spec.name)
-            present = set(dataset.schema.names)
-            self._connection.register(f"_{spec.name}", dataset)
-        columns = ", ".join(
-            f'"{c.name}"' if c.name in present else f'cast(null as {duckdb_type(c.type)}) as "{c.name}"'
-            for c in spec.columns
-        )
-        return f"select {columns} " + (f"from _{spec.name}" if present else "where false")
+    def _distrust(self) -> bool:
+        """Go on without copies, where a statement that read some was broken off; whether there were any."""
+        if self._copies is None or not self._copies.attached or self._is_answering:
+            return False
+        self._copies.forget()
+        self._copies = None
+        self._reconnect()
+        return True
 
     @contextlib.contextmanager
     def _sentences(self, query: str, statement: Statement | None = None) -> Iterator[None]:
@@ -296,7 +308,3 @@ class Answer:
     def read_all(self) -> pa.Table:
         """What is left of the answer as one table."""
         return pa.Table.from_batches(list(self), self.schema)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

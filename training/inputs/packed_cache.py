@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import tempfile
 import time
 import zlib
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from motifdb.catalog.lancetables import manifest_name
 from motifdb.ids import hash_bytes
 from motifdb.query.audio import AudioReader
+from motifdb.query.cache.folder import cache_folder
 from motifdb.training.inputs.packed import Packed, Stretches
 
 if TYPE_CHECKING:
@@ -43,18 +43,9 @@ _CHUNK = 16 << 20
 SUFFIX = ".packed"
 
 
-def default_folder() -> Path:
-    """The user's cache folder: `$MOTIFDB_CACHE`, else where the system keeps such things."""
-    named = os.environ.get("MOTIFDB_CACHE")
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home())
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "motifdb" / "packed"
+def default_folder() -> Path | None:
+    """The user's cache folder, `packed` in it; None where `MOTIFDB_CACHE` is ``off``."""
+    return cache_folder("packed")
 
 
 def fetch(snapshot: Snapshot, wanted: Stretches, folder: Path) -> Packed | None:

@@ -142,7 +142,10 @@ def test_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     monkeypatch.setenv("MOTIFDB_CACHE", str(tmp_path / "mine"))
     monkeypatch.setattr(packed_cache, "LEAST_BYTES", 1000)
     assert_right(pack_spans(snapshot, IDS, START_S, END_S))
-    assert len(list((tmp_path / "mine").iterdir())) == 1
+    assert len(list((tmp_path / "mine" / "packed").iterdir())) == 1
+    monkeypatch.setenv("MOTIFDB_CACHE", "off")
+    assert packed_cache.default_folder() is None
+    assert_right(pack_spans(snapshot, IDS, START_S, END_S))
     monkeypatch.delenv("MOTIFDB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setattr("sys.platform", "linux")
