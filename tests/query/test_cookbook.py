@@ -16,7 +16,8 @@ from motifdb.query.database import Database
 from tests.query.songbook import Facts
 from tests.reference.edit_distance import edit_distance, note_name
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cookbook.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "cookbook.md").read_text(encoding="utf-8")
 QUESTIONS: dict[str, str] = dict(re.findall(r"^## (.*?)$.*?```sql\n(.*?)```", PAGE, flags=re.M | re.S))
 
 Row = dict[str, Any]
@@ -287,3 +288,14 @@ def test_the_answer_is_what_plain_code_finds(songbook_db: Path, facts: Facts, qu
     assert found.columns == list(expected[0])
     assert len(found) >= 4
     assert [rounded(row) for row in found] == [rounded(row) for row in expected]
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_examples_of_the_page_on_sql_are_answered(songbook_db: Path, facts: Facts, number: int) -> None:
+    examples = re.findall(r"```sql\n(.*?)```", (DOCS / "sql.md").read_text(encoding="utf-8"), flags=re.S)
+    assert len(examples) == 2
+    given = (
+        {"recording": facts["recordings"][0]["recording_id"]} if "$recording" in examples[number] else None
+    )
+    with Database(songbook_db) as database:
+        assert len(database.sql(examples[number], given)) >= 10
