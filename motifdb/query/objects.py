@@ -311,7 +311,7 @@ class Things(Generic[T]):
     def __getitem__(self, i: slice) -> Things[T]: ...
     def __getitem__(self, i: int | slice) -> T | Things[T]:
         if isinstance(i, slice):
-            chosen = self._table.take(list(range(*i.indices(len(self)))))
+            chosen = self._table.take(pa.array(range(*i.indices(len(self))), pa.int64()))
             return Things(self._database, self._made, chosen, self._shown)
         n = len(self)
         if not -n <= i < n:

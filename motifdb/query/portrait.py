@@ -280,7 +280,7 @@ def spread(places: pa.Table, most: int, always: tuple[str, object] | None = None
     chosen = set(np.linspace(0, n - 1, min(n, most)).astype(int).tolist()) if n else set()
     if always is not None and n:
         chosen |= set(pc.indices_nonzero(pc.equal(places.column(always[0]), always[1])).to_pylist())
-    return places.take(sorted(chosen))
+    return places.take(pa.array(sorted(chosen), pa.int64()))
 
 
 def _curves(
