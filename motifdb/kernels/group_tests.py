@@ -4,7 +4,8 @@ Two exact questions about values of units (recordings, or singers) of which each
 
 * the sum of a group's values, against the sums it has when the labels are dealt out anew (Monte Carlo: the count of
   relabellings that give as much or more, and as little or less). The total and the sizes of groups stay, so that the sum
-  orders relabellings as the difference of means does. Values are integers, so that equal sums are equal;
+  orders relabellings as the difference of means does. Values are rounded to whole numbers, of which equal sums may
+  differ by rounding: sums that do by no more than the number of values count as equal;
 * the number of a group's units that hold something, for which the law under relabelling is the hypergeometric one, the
   test of Fisher [1]_: no relabelling has to be drawn.
 
@@ -102,7 +103,8 @@ def relabelled_sums(
     labels : int16, shape (n_units,), the group of each unit
     group : int16, shape (n_tests,), the group that a test is about
     begin, end : int64, shape (n_tests,), where a test's values stand in `unit` and `value`
-    unit, value : int32, units that have a value above 0, and the value; the values of one test sum to less than 2**31
+    unit, value : int32, units that have a value above 0, and the value; the values of one test
+        sum to at most 2**30
     n, seed, first : the relabellings, as in `relabellings`
 
     Returns
@@ -128,9 +130,10 @@ def relabelled_sums(
                 for i in range(m):  # no branch, so that the compiler takes several at a time
                     sums[i] += v * np.int32(row[i] == own)
             high = low = 0
+            slack = np.int32(end[t] - begin[t])
             for i in range(m):
-                high += sums[i] >= there[t]
-                low += sums[i] <= there[t]
+                high += sums[i] >= there[t] - slack
+                low += sums[i] <= there[t] + slack
             n_high[t] += high
             n_low[t] += low
     return n_high, n_low

@@ -30,6 +30,7 @@ from tests.query.example import (
     example_rows,
     example_tables,
 )
+from tests.query.test_check_families import MUTATIONS as FAMILIES
 from tests.query.test_check_learning import MUTATIONS as LEARNING
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -281,13 +282,14 @@ def test_every_rule_is_broken_by_some_test() -> None:
     tested = {rule for m in MUTATIONS for _, rule, _ in m.expected}
     elsewhere = {"checksum", "log", "readable", "rows", "schema", "null", "limits"}
     of_learning = {rule for _, _, _, expected in LEARNING for _, rule in expected}
-    assert tested | elsewhere | of_learning == set(RULES)
+    of_families = {rule for _, _, _, expected in FAMILIES for _, rule in expected}
+    assert tested | elsewhere | of_learning | of_families == set(RULES)
 
 
 def test_a_right_database_has_no_violation(example: Snapshot, example_db: Path) -> None:
     steps: list[str] = []
     assert list(check(example, on_step=steps.append)) == []
-    assert len(steps) == 16
+    assert len(steps) == 17
     assert list(check(open_snapshot(example_db, at=0))) == []
 
 
