@@ -68,6 +68,8 @@ def tested(
 ) -> tuple[list[str], list[dict[str, Any]], list[str]]:
     """Two values put to the test by `motifdb.query.compare`: what was done in words, the surest rows, their columns.
 
+    What is tested is what the page shows, the share of recordings (or singers) that hold a pattern.
+
     Raises
     ------
     UsageError, NotFoundError
@@ -75,6 +77,6 @@ def tested(
     """
     from motifdb.query.compare import compare
 
-    found = compare(reading.database, label, a, b, analysis=analysis_id, n=TESTED_ROWS)
+    found = compare(reading.database, label, a, b, analysis=analysis_id, statistic="share", n=TESTED_ROWS)
     rows = found.shown(found.table.slice(0, TESTED_ROWS))
     return found.lines(), rows.to_pylist(), [name for name in rows.schema.names if name != "contour"]

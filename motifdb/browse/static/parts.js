@@ -4,6 +4,7 @@ export async function fetchPart(part, address) {
   if (part.tagName === "FIGURE") url.searchParams.set("width", String(Math.round(Math.max(300, part.clientWidth))));
   part.dataset.part = address;
   part.setAttribute("aria-busy", "true");
+  if (!part.hasChildNodes()) part.append("working …");
   let body;
   try {
     body = await (await fetch(url)).text();
