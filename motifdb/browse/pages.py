@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import numpy as np
 
 from motifdb.browse import comparing, forms, listing, places, recordings
 from motifdb.browse.overlay import Place, overlay
 from motifdb.browse.reading import Reading
-from motifdb.browse.staircase import large_staircase, staircase
+from motifdb.browse.render import address, clock, environment
+from motifdb.browse.staircase import large_staircase
 from motifdb.browse.strip import moved, strip, window
 from motifdb.errors import MotifdbError, NotFoundError, UsageError
 from motifdb.plots import PitchCurve, Segments
 
 if TYPE_CHECKING:
-    import jinja2
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -30,50 +28,6 @@ if TYPE_CHECKING:
 
 MOST_SOUND_S = 120.0
 """Longest stretch that is played at once."""
-
-
-def address(path: str, fields: Mapping[str, object] | None = None, **more: object) -> str:
-    """An address with its fields; those that are None or empty are left out.
-
-    >>> address("/", {"contour": "+1 -2", "page": 3}, page=None, q=0.05)
-    '/?contour=%2B1+-2&q=0.05'
-    """
-    wanted = {**(fields or {}), **more}
-    words = urlencode([(k, v) for k, v in wanted.items() if v is not None and v != ""])
-    return f"{path}?{words}" if words else path
-
-
-def environment() -> jinja2.Environment:
-    """The templates, every value of which is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("motifdb.browse", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals.update(address=address, staircase=staircase)
-    made.filters.update(figure=_figure, seconds=_seconds)
-    return made
-
-
-def _figure(value: float | None, digits: int = 2) -> str:
-    """A number to read: thousands apart, few digits, an en dash where there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if value != 0 and (abs(value) < 10.0**-digits or abs(value) >= 1e7):
-        return f"{value:.1e}"
-    return f"{value:,.{digits}f}"
-
-
-def _seconds(value: float) -> str:
-    """A time in a recording: 1:02.35 from a minute on."""
-    minutes, rest = divmod(round(value, 2), 60)
-    return f"{int(minutes)}:{rest:05.2f}" if minutes else f"{rest:.2f}"
 
 
 class Pages:
@@ -359,9 +313,7 @@ class Pages:
             whole = self._reading.pitch(row["recording_id"], pitch_id)
         except MotifdbError:  # a picture of the others is worth more than none
             return PitchCurve(np.zeros(0), np.zeros(0, np.float32))
-        label = (
-            f"at {_seconds(row['start_s'])} s" if is_one else f"{row['path']} at {_seconds(row['start_s'])} s"
-        )
+        label = f"at {clock(row['start_s'])} s" if is_one else f"{row['path']} at {clock(row['start_s'])} s"
         return replace(whole.between(row["start_s"], row["end_s"], label), segments=segments)
 
     def _recording_id(self, text: str) -> str:
