@@ -88,8 +88,12 @@ def browse(
     Raises
     ------
     MotifdbError
-        where the database cannot be opened, or the port not be had.
+        where the database cannot be opened, the port not be had, or `audio_dir` is no folder.
     """
+    if audio_dir is not None and not audio_dir.is_dir():
+        raise UsageError(
+            f"--audio {audio_dir}: there is no such folder; name the one that holds the recordings"
+        )
     reading = Reading(path, at)
     try:
         with listening(port) as bound:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from motifdb.commands.plot import AudioDir
 from motifdb.pipelines.terminal import At, Db
 
 
@@ -19,14 +19,7 @@ def browse(
             min=0, max=65535, help="Port of the page; default: 8765, or a free one.", show_default=False
         ),
     ] = None,
-    audio: Annotated[
-        Path | None,
-        typer.Option(
-            "--audio-dir",
-            help="Folder to take sound files from, for recordings that were ingested as f0 or have moved.",
-            show_default=False,
-        ),
-    ] = None,
+    audio: AudioDir = None,
     is_opened: Annotated[
         bool, typer.Option("--open/--no-open", help="Whether a browser is opened at the page.")
     ] = True,
