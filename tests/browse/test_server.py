@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from motifdb.browse.server import listening
+from motifdb.browse.server import browse, listening
 from motifdb.errors import UsageError
 
 
@@ -36,3 +37,8 @@ def test_another_port_is_taken_where_none_was_named(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr("motifdb.browse.server.PORT", other.getsockname()[1])
         with listening(None) as bound:
             assert bound.getsockname()[1] not in (0, other.getsockname()[1])
+
+
+def test_a_folder_of_sound_that_is_not_there_is_said_before_serving(browsed: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--audio .*there is no such folder"):
+        browse(browsed, None, 0, tmp_path / "nowhere", print, None)
