@@ -40,5 +40,5 @@ def test_another_port_is_taken_where_none_was_named(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_folder_of_sound_that_is_not_there_is_said_before_serving(browsed: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--audio .*there is no such folder"):
+    with pytest.raises(UsageError, match=r"--audio .*there is no such folder"):
         browse(browsed, None, 0, tmp_path / "nowhere", print, None)
