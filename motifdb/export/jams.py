@@ -50,7 +50,11 @@ def render(recording: Recording, is_rounded: bool, notes: list[str]) -> dict[str
         "file_metadata": _metadata(recording),
         "sandbox": {"motifdb": {"recording_id": recording.id, "paths": list(recording.paths)}},
     }
-    return {".jams": (json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n").encode()}
+    return {
+        ".jams": (
+            json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        ).encode()
+    }
 
 
 def morphetic(midi: float) -> int:
@@ -105,12 +109,14 @@ def _metadata(recording: Recording) -> dict[str, Any]:
 def _frames(curve: Curve | None) -> dict[str, Any] | None:
     if curve is None or not len(curve.times_s):
         return None
-    hz = [round(float(f), 4) for f in curve.f0_hz]
+    hz = np.round(curve.f0_hz.astype(np.float64), 4).tolist()
     values = [{"frequency": f, "index": 0, "voiced": f > 0} for f in hz]
     has_confidence = bool(len(curve.confidence)) and bool(np.isfinite(curve.confidence).all())
-    confidence = [round(float(c), 4) for c in curve.confidence] if has_confidence else [None] * len(hz)
-    times = [round(max(float(t), 0.0), 6) for t in curve.times_s]
-    return {"confidence": confidence, "duration": [0.0] * len(hz), "time": times, "value": values}
+    confidence = (
+        np.round(curve.confidence.astype(np.float64), 4).tolist() if has_confidence else [None] * len(hz)
+    )
+    times = np.round(np.maximum(curve.times_s, 0.0), 6).tolist()
+    return {"confidence": confidence, "duration": [0] * len(hz), "time": times, "value": values}
 
 
 def _observation(start_s: float, end_s: float, value: Any) -> dict[str, Any]:

@@ -13,12 +13,16 @@ microseconds). Open the recording first, then the layers, with File > Import Ann
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
+
+import numpy as np
 
 from motifdb.export.rows import Recording, hz_of
 
 F0_RATE_HZ = 44_100
+_CURVES = 6
+"""Sonic Visualiser's plot style of discrete curves, which draws no line across a rest."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -34,70 +38,64 @@ def render(recording: Recording, is_rounded: bool, notes: list[str]) -> dict[str
 
 def _f0(recording: Recording, rate: int) -> str:
     curve = recording.curve
-    points: list[dict[str, object]] = []
+    points: list[str] = []
+    hz: list[float] = []
     resolution = 1
     if curve is not None:
         at = curve.is_voiced
         resolution = max(round(curve.hop_s * rate), 1)
-        voiced = zip(curve.times_s[at].tolist(), curve.f0_hz[at].tolist(), strict=True)
-        points = [{"frame": round(t * rate), "value": f"{hz:.4f}", "label": ""} for t, hz in voiced]
-    return _layer(
-        recording,
-        rate,
-        points,
-        "timevalues",
-        "f0",
-        {"resolution": resolution, "units": "Hz"},
-        {"plotStyle": 6},
-    )
+        frames = np.rint(curve.times_s[at] * rate).astype(np.int64).tolist()
+        hz = curve.f0_hz[at].tolist()
+        points = [f'<point frame="{t}" value="{f:.4f}" label=""/>' for t, f in zip(frames, hz, strict=True)]
+    model = {"resolution": resolution, "units": "Hz"}
+    return _layer(recording, rate, points, hz, "timevalues", "f0", model, {"plotStyle": _CURVES})
 
 
 def _notes(recording: Recording, rate: int) -> str:
-    points = [
-        {
-            "frame": round(note.start_s * rate),
-            "value": f"{hz_of(note.cents):.4f}",
-            "duration": max(round(note.end_s * rate) - round(note.start_s * rate), 1),
-            "level": 1,
-            "label": f"phrase {number}",
-        }
-        for number, phrase in enumerate(recording.phrases, 1)
-        for note in phrase.notes
-    ]
-    return _layer(
-        recording, rate, points, "notes", "contour segments", {"subtype": "note", "units": "Hz"}, {}
-    )
+    points, hz = [], []
+    for number, phrase in enumerate(recording.phrases, 1):
+        for note in phrase.notes:
+            frame, duration = _span(note.start_s, note.end_s, rate)
+            hz.append(hz_of(note.cents))
+            value = {"frame": frame, "value": f"{hz[-1]:.4f}", "duration": duration, "level": 1}
+            points.append(f"<point{_attributes(value | {'label': f'phrase {number}'})}/>")
+    model = {"subtype": "note", "units": "Hz"}
+    return _layer(recording, rate, points, hz, "notes", "contour segments", model, {})
 
 
 def _places(recording: Recording, rate: int) -> str:
-    points = [
-        {
-            "frame": round(place.start_s * rate),
-            "value": number,
-            "duration": max(round(place.end_s * rate) - round(place.start_s * rate), 1),
-            "label": pattern.label,
-        }
+    found = sorted(
+        (*_span(place.start_s, place.end_s, rate), number, pattern.label)
         for number, pattern in enumerate(recording.patterns, 1)
         for place in pattern.places
+    )
+    points = [
+        f"<point{_attributes({'frame': frame, 'value': number, 'duration': duration, 'label': label})}/>"
+        for frame, duration, number, label in found
     ]
-    points.sort(key=lambda p: (p["frame"], p["value"]))
+    numbers = [float(number) for _, _, number, _ in found]
     name = "families" if any(p.kind == "family" for p in recording.patterns) else "motifs"
-    return _layer(recording, rate, points, "regions", name, {"subtype": "region", "units": ""}, {})
+    return _layer(recording, rate, points, numbers, "regions", name, {"subtype": "region", "units": ""}, {})
+
+
+def _span(start_s: float, end_s: float, rate: int) -> tuple[int, int]:
+    """First frame, and how many."""
+    first = round(start_s * rate)
+    return first, max(round(end_s * rate) - first, 1)
 
 
 def _layer(
     recording: Recording,
     rate: int,
-    points: Iterable[Mapping[str, object]],
+    points: Sequence[str],
+    values: Sequence[float],
     type: str,
     name: str,
     model: Mapping[str, object],
     layer: Mapping[str, object],
 ) -> str:
-    """A document with one model and one layer that shows it."""
-    listed = list(points)
+    """A document with one model, of these points, and one layer that shows it."""
     dimensions = 2 if type == "timevalues" else 3
-    values = [float(str(p["value"])) for p in listed]
     kept = {
         "id": 1,
         "name": name,
@@ -114,19 +112,20 @@ def _layer(
     }
     if dimensions == 3:
         kept["valueQuantization"] = 0
+    shown = {"id": 2, "type": type, "name": f"{name} of {recording.stem}", "model": 1}
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<!DOCTYPE sonic-visualiser>",
         "<sv>",
-        "  <data>",
-        f"    <model{_attributes(kept | dict(model))}/>",
-        f'    <dataset id="0" dimensions="{dimensions}">',
-        *(f"      <point{_attributes(point)}/>" for point in listed),
-        "    </dataset>",
-        "  </data>",
-        "  <display>",
-        f"    <layer{_attributes({'id': 2, 'type': type, 'name': f'{name} of {recording.stem}', 'model': 1} | dict(layer))}/>",
-        "  </display>",
+        "<data>",
+        f"<model{_attributes(kept | dict(model))}/>",
+        f'<dataset id="0" dimensions="{dimensions}">',
+        *points,
+        "</dataset>",
+        "</data>",
+        "<display>",
+        f"<layer{_attributes(shown | dict(layer))}/>",
+        "</display>",
         "</sv>",
     ]
     return "\n".join(lines) + "\n"
