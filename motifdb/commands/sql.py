@@ -31,6 +31,8 @@ def sql(
 ) -> None:
     """Ask the tables a question in SQL. Statements can only read, and only this database.
 
+    Without a query it opens a prompt, on a terminal.
+
     Examples:
 
     \b
@@ -39,10 +41,17 @@ def sql(
         echo "select count(*) from motifs" | motifdb sql -
         motifdb sql "select * from motif_stats" --at 3 --format parquet -o motifs.parquet
         motifdb sql --bind q=hum.wav "select path, start_s from hum_search($q)"
+        motifdb sql --db songs.motifdb          # a prompt, with history and completion
     """
     from motifdb.errors import UsageError
     from motifdb.query.database import Database
 
+    if query is None and file is None and output is None and sys.stdin.isatty() and sys.stdout.isatty():
+        from motifdb.query.prompt import Prompt
+
+        with Database(db, at=at) as database:
+            Prompt(database, format=format_.value, parameters=_bound(bind)).run()
+        return
     if (query is None) == (file is None):
         raise UsageError("give one query: as text, as - for standard input, or as a file with -f")
     text = _query_text(query, file)
