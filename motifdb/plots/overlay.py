@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from motifdb.errors import UsageError
 from motifdb.plots import canvas
 from motifdb.plots.curves import PitchCurve, extent, link
 from motifdb.plots.recording import draw_rows, draw_symbols, rows_of
+from motifdb.plots.warping import filled, warped_places
 
 _MOST_NAMED = len(canvas.COLOURS)
 _GRID = 200
+_WARP_POINTS = 120
 _POINTS = 400
 """A curve of more points than an axis has columns is thinned, so that pages stay small."""
 
@@ -69,13 +71,14 @@ def align(
     """Lay curves over each other: each at its own median pitch, stretched to the median duration.
 
     Where all have the same number of segments, the segments are laid over each other: each is stretched to its own
-    median duration. With `face` and `transpositions`, pitch is taken from that curve's median, moved by what is known.
+    median duration. With `face`, each is laid on that curve by dynamic time warping; with `transpositions` too, pitch is
+    taken from that curve's median, moved by what is known.
 
     Parameters
     ----------
     curves : each with a voiced frame
     transpositions : cents that each is sung above `face`
-    face : index of the curve whose median pitch is 0
+    face : index of the curve whose clock all others take, and with `transpositions` its pitch
     """
     if transpositions is not None and face is not None:
         zero = float(np.nanmedian(curves[face].cents)) - float(transpositions[face])
@@ -101,11 +104,22 @@ def align(
         ends_s = np.minimum(marks_s[:-1] + lasting_s, marks_s[1:])
         return Aligned(x_s, cents, length_s, marks_s, ends_s, np.median(own_levels, axis=0))
     durations_s = np.array([c.times_s[-1] - c.times_s[0] for c in curves])
-    length_s = max(float(np.median(durations_s)), 1e-3)
+    length_s = max(float(np.median(durations_s)) if face is None else float(durations_s[face]), 1e-3)
     x_s = [
         (c.times_s - c.times_s[0]) / max(d, 1e-9) * length_s for c, d in zip(curves, durations_s, strict=True)
     ]
-    return Aligned(x_s, cents, length_s, nothing, nothing, nothing)
+    aligned = Aligned(x_s, cents, length_s, nothing, nothing, nothing)
+    return aligned if face is None or len(curves) < 2 else _warped(aligned, face)
+
+
+def _warped(aligned: Aligned, face: int) -> Aligned:
+    """Every curve on the clock of one of them."""
+    grid = filled(aligned.on_grid(_WARP_POINTS))
+    places = warped_places(grid, grid[face])
+    grid_s = np.linspace(0.0, aligned.length_s, _WARP_POINTS)
+    on_face_s = places * (aligned.length_s / (_WARP_POINTS - 1))
+    x_s = [x if i == face else np.interp(x, grid_s, on_face_s[i]) for i, x in enumerate(aligned.x_s)]
+    return replace(aligned, x_s=x_s)
 
 
 def plot_motif(
@@ -179,7 +193,7 @@ def plot_family(
 
     Parameters
     ----------
-    members : one curve each, stretched to the median duration
+    members : one curve each, laid on the exemplar by dynamic time warping
     face : index of the exemplar, the thick line
     path : image file to write
     transpositions : cents that each is sung above the exemplar, taken off; None moves each to its own median pitch
@@ -303,17 +317,37 @@ def _segments(axis: Any, aligned: Aligned, symbols: Sequence[int]) -> None:
 
 
 def _frame(axis: Any, aligned: Aligned, *, is_of_face: bool, noun: str) -> None:
-    laid = aligned.on_grid()
-    inner = laid[~np.isnan(laid)]
-    if inner.size:
-        low_cents, high_cents = extent(inner)
+    limits = _limits(aligned)
+    if limits is not None:
+        low_cents, high_cents = limits
         # room above for the symbols
         head = 0.14 * (high_cents - low_cents) if aligned.marks_s.size else 0.0
         axis.set_ylim(low_cents - 80, high_cents + 80 + head)
     axis.set_xlim(0, aligned.length_s)
-    how = "each segment stretched to its" if aligned.marks_s.size else f"each {noun} stretched to the"
-    axis.set_xlabel(f"time from the start, {how} median length; {aligned.length_s:.2f} s in all (seconds)")
-    whose = "the exemplar's" if is_of_face else f"the {noun}'s"
-    axis.set_ylabel(f"pitch from {whose}\nmedian (cents)")
+    if is_of_face:
+        axis.set_xlabel(
+            "time from the start of the exemplar, the others laid on it by time warping (seconds)"
+        )
+        axis.set_ylabel("pitch from the exemplar's\nmedian (cents)")
+    else:
+        how = "each segment stretched to its" if aligned.marks_s.size else f"each {noun} stretched to the"
+        axis.set_xlabel(
+            f"time from the start, {how} median length; {aligned.length_s:.2f} s in all (seconds)"
+        )
+        axis.set_ylabel(f"pitch from the {noun}'s\nmedian (cents)")
     axis.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     canvas.legend(axis)
+
+
+def _limits(aligned: Aligned) -> tuple[float, float] | None:
+    """Lowest and highest cents to show; of many curves what most of them sing, however far a tracker slips in some."""
+    if len(aligned.x_s) <= _MOST_NAMED:
+        laid = aligned.on_grid()
+        inner = laid[~np.isnan(laid)]
+        return extent(inner) if inner.size else None
+    low, _, high = aligned.middle()
+    if np.isnan(low).all():
+        return None
+    bottom, top = (float(v) for v in (np.nanpercentile(low, 2), np.nanpercentile(high, 98)))
+    reach = max(0.4 * (top - bottom), 150.0)
+    return bottom - reach, top + reach

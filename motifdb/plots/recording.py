@@ -25,7 +25,7 @@ from motifdb.plots.curves import (
 _ROW_S, _MOST_ROWS, _POINTS_IN_ROW = 30.0, 6, 6000
 _MOST_NAMED = len(canvas.COLOURS)
 _MOST_SHADED = 3
-_MOST_SYMBOLS = 90
+_MOST_SYMBOLS = 60
 """Symbols in a row that can still be read."""
 
 

@@ -118,8 +118,9 @@ def thumbnail(shown: Portrait) -> str:
             return "<p>no voiced frame</p>"
         span_s = (float(times_s[0]), float(times_s[-1]))
         return spark_svg(cents, span_s, alt=f"pitch of {shown.title}", is_notes=True)
-    sung = [c for c in shown.curves if np.any(c.f0_hz > 0)]
-    if not sung:
+    kept = [i for i, c in enumerate(shown.curves) if np.any(c.f0_hz > 0)]
+    if not kept:
         return "<p>no place has a voiced frame</p>"
-    aligned = align(sung)
+    face = kept.index(shown.face) if shown.face in kept else None
+    aligned = align([shown.curves[i] for i in kept], face=face)
     return spark_svg(aligned.middle()[1], (0.0, aligned.length_s), alt=f"median contour of {shown.title}")

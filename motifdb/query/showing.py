@@ -67,11 +67,13 @@ def can_draw(encoding: str | None) -> bool:
 def _overlay(portrait: Portrait, width: int, is_unicode: bool) -> list[str]:
     """The median of all occurrences, with the symbols where their segments meet."""
     chosen = np.linspace(0, len(portrait.curves) - 1, min(len(portrait.curves), _MOST_IN_PICTURE)).astype(int)
-    sung = [portrait.curves[i] for i in chosen if np.any(portrait.curves[i].f0_hz > 0)]
-    if not sung:
+    kept = sorted({*chosen.tolist(), *([] if portrait.face is None else [portrait.face])})
+    kept = [i for i in kept if np.any(portrait.curves[i].f0_hz > 0)]
+    if not kept:
         return ["no place has a voiced frame"]
     inner = min(width - _GUTTER, 72)
-    aligned = align(sung)
+    sung = [portrait.curves[i] for i in kept]
+    aligned = align(sung, face=kept.index(portrait.face) if portrait.face in kept else None)
     middle = aligned.middle(4 * inner)[1]
     voiced = middle[~np.isnan(middle)]
     if not voiced.size:
@@ -92,9 +94,8 @@ def _overlay(portrait: Portrait, width: int, is_unicode: bool) -> list[str]:
     ends = [(0.0, "0 s"), (0.5, f"{aligned.length_s / 2:.1f}"), (1.0, f"{aligned.length_s:.1f} s")]
     out.append(" " * _GUTTER + placed(ends, inner))
     what = f"median of {len(sung)}" if len(sung) > 1 else "one place"
-    out.append(
-        f"{'cents':>{_GUTTER - 2}}  from the median pitch, {what}; time stretched to the median length"
-    )
+    how = "stretched to the median length" if portrait.face is None else "laid on the exemplar's"
+    out.append(f"{'cents':>{_GUTTER - 2}}  from the median pitch, {what}; time {how}")
     return out
 
 

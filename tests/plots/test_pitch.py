@@ -23,6 +23,7 @@ from motifdb.plots.glyphs import curve_lines
 from motifdb.plots.overlay import align
 from motifdb.plots.shares import RecallCurve, plot_recall
 from motifdb.plots.spark import spark_svg
+from motifdb.plots.warping import BAND, warped_places
 
 
 def curve(
@@ -221,6 +222,7 @@ def test_a_family_lies_over_its_exemplar(tmp_path: Path, drawn: list[Any]) -> No
         np.testing.assert_allclose(line.get_ydata(), cents, atol=1e-6)
     assert "the exemplar's" in axis.get_ylabel()
     plot_family(members, 0, tmp_path / "f.png")
+    assert "time warping" in axis.get_xlabel()
     with pytest.raises(UsageError, match="no member has a voiced frame"):
         plot_family([PitchCurve(np.arange(3.0), np.zeros(3))], 0, tmp_path / "f.png")
 
@@ -277,3 +279,38 @@ def test_a_small_svg_has_its_axes() -> None:
     assert text.count("<polyline") == 2 and ">2.0 s<" in text and ">3.5 s<" in text
     assert 'aria-label="&quot;x&quot;&lt;"' in text and ">+100 c<" in text
     assert ">A4<" in spark_svg(np.array([0.0, -300.0]), (0.0, 1.0), alt="x", is_notes=True)
+
+
+def test_warping_lays_a_variant_on_its_exemplar() -> None:
+    """Against a plain table: the path is the cheapest there is, and undoes a known bend of time."""
+    rng = np.random.default_rng(3)
+    n = 40
+    onto = np.cumsum(rng.normal(0, 30, n))
+    bend = np.clip(np.round(np.linspace(0, 1, n) ** 1.3 * (n - 1)), 0, n - 1).astype(int)
+    variants = np.stack([onto[bend], onto + rng.normal(0, 5, n), onto])
+    places = warped_places(variants, onto)
+    assert np.abs(places[0] - bend)[1:-1].max() <= 1.5
+    np.testing.assert_array_equal(places[2], np.arange(n))
+    assert np.all(np.diff(places, axis=1) >= 0) and places.min() >= 0 and places.max() <= n - 1
+    cost = np.abs(variants[:, :, None] - onto)
+    for k in range(2):
+        table = np.full((n + 1, n + 1), np.inf)
+        table[0, 0] = 0.0
+        for i in range(n):
+            for j in range(n):
+                if abs(i - j) <= int(np.ceil(BAND * n)):
+                    c = cost[k, i, j]
+                    table[i + 1, j + 1] = min(table[i, j] + 2 * c, table[i, j + 1] + c, table[i + 1, j] + c)
+        laid = float(np.abs(variants[k] - np.interp(places[k], np.arange(n), onto)).sum())
+        assert laid <= table[n, n] + 1e-9
+
+
+def test_a_trackers_slips_do_not_press_many_curves_into_a_line(tmp_path: Path, drawn: list[Any]) -> None:
+    curves = [curve(2.0) for _ in range(40)]
+    for i in range(3):
+        slipped = curves[i].f0_hz.copy()
+        slipped[20:150] *= 4
+        curves[i] = PitchCurve(curves[i].times_s, slipped)
+    plot_motif(curves, tmp_path / "m.png")
+    low, high = drawn[0].axes[0].get_ylim()
+    assert low < -200 and 200 < high < 1000
