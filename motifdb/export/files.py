@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from motifdb.catalog.files import clear_leftovers
 from motifdb.errors import UsageError
 
 
@@ -33,7 +34,7 @@ def require_free(paths: list[Path], *, is_forced: bool) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it.
+    """Make a folder and those above it; what a killed export left there a day ago is removed.
 
     Raises
     ------
@@ -42,6 +43,7 @@ def make_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(path, ".motifdb-export.*.tmp")
     except OSError as error:
         raise UsageError(f"the folder {path} cannot be made: {error.strerror or error}") from None
 
@@ -55,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
     UsageError
         where the disk refuses.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".motifdb-export.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -112,7 +113,13 @@ def _one_table(
 ) -> Exported:
     done = Exported(path)
     if path is None:
-        csv_table.write(each(done), source.of, stream or sys.stdout)
+        out = stream or sys.stdout
+        try:
+            csv_table.write(each(done), source.of, out)
+            out.flush()
+        except BrokenPipeError:  # the reader has seen enough (`| head`); Python shall not complain at exit
+            if out is sys.stdout:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return done
     require_free([path], is_forced=is_forced)
     make_folder(path.parent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections import Counter
@@ -26,7 +25,7 @@ def safe_stem(path: str) -> str:
     stem = name if name.startswith(".") else PurePosixPath(path).stem
     stem = _ODD.sub("_", unicodedata.normalize("NFC", stem)).strip(" ")
     stem = re.sub(r"^\.+", "_", stem.rstrip("."))
-    raw = os.fsencode(stem)[:MOST_BYTES]
+    raw = stem.encode("utf-8", "replace")[:MOST_BYTES]
     stem = raw.decode("utf-8", "ignore").rstrip(" .")
     if not stem.strip("_. "):
         return "recording"

@@ -111,10 +111,17 @@ def test_a_recording_says_its_bytes_and_what_was_done_with_it(database: Database
 def test_a_file_that_changed_is_told(database: Database, rows: Rows) -> None:
     path = Path(rows["corpora"][0]["root_uri"].replace("%25", "%")) / "silence.pitch"
     before = path.stat().st_mtime_ns
-    os.utime(path, ns=(before, before + 1))
+
+    def told() -> object:
+        return below(database.why("silence").root, "file")[0].facts["on_disk"]
+
     try:
-        assert below(database.why("silence").root, "file")[0].facts["on_disk"] == "changed since"
+        os.utime(path, ns=(before, before + 1))
+        assert told() == "there, unchanged size, another time"
+        path.write_bytes(b"0\n" * 501)
+        assert told() == "changed since, 1,002 bytes now"
     finally:
+        path.write_bytes(b"0\n" * 500)
         os.utime(path, ns=(before, before))
 
 

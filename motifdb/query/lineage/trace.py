@@ -293,9 +293,11 @@ def _on_disk(root_uri: str, row: dict[str, Any]) -> str:
         found = path.stat()
     except (OSError, ValueError):
         return "not there now"
-    if found.st_size != row["size_bytes"] or found.st_mtime_ns != row["mtime_ns"]:
-        return "changed since"
-    return "there, unchanged size and time"
+    if found.st_size != row["size_bytes"]:
+        return f"changed since, {found.st_size:,} bytes now"
+    return "there, unchanged size" + (
+        " and time" if found.st_mtime_ns == row["mtime_ns"] else ", another time"
+    )
 
 
 def _unescaped(path: str) -> str:
