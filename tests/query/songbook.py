@@ -66,7 +66,9 @@ class Facts:
     def of(cls, db: Path) -> Facts:
         """Read the tables that the questions stand on, past SQL."""
         snapshot = open_snapshot(db)
-        names = ("analyses", "files", "recordings", "contours", "motifs", "occurrences", "pattern_counts")
+        names = (
+            "analyses", "coverage", "files", "recordings", "contours", "motifs", "occurrences", "pattern_counts"
+        )  # fmt: skip
         return cls({name: snapshot.table(name).to_pylist() for name in names})
 
     def __getitem__(self, table: str) -> list[dict[str, Any]]:
@@ -97,3 +99,8 @@ class Facts:
                 key = (row["analysis_id"], contour[row["analysis_id"], row["pattern_id"]])
                 found[key][row["recording_id"]] = row["occurrences"]
         return found
+
+    def n_mined(self, analysis: str) -> int:
+        """How many recordings have contours that a mining analysis could mine."""
+        parent = next(a["parent_id"] for a in self["analyses"] if a["analysis_id"] == analysis)
+        return sum((c["analysis_id"], c["state"]) == (parent, "done") for c in self["coverage"])

@@ -101,9 +101,9 @@ def lengths(facts: Facts) -> list[Row]:
 def transitions(facts: Facts) -> list[Row]:
     sizes: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for (analysis, contour), found in facts.counts().items():
-        if len(contour.split()) >= 3:
+        if len(contour.split()) >= 4:
             sizes[analysis].append((-sum(found.values()), contour))
-    common = {(analysis, contour) for analysis, s in sizes.items() for _, contour in sorted(s)[:50]}
+    common = {(analysis, contour) for analysis, s in sizes.items() for _, contour in sorted(s)[:30]}
     motif = {m["motif_id"]: (m["analysis_id"], m["contour"]) for m in facts["motifs"]}
     begins: dict[tuple[str, str, int], list[str]] = defaultdict(list)
     for o in facts["occurrences"]:
@@ -131,13 +131,14 @@ def together(facts: Facts) -> list[Row]:
     counts = facts.counts()
     for analysis in {id_ for id_, _ in counts}:
         held = {c: set(found) for (id_, c), found in counts.items() if id_ == analysis}
-        n = len(set().union(*held.values()))
+        n = facts.n_mined(analysis)
         wide = [c for c in held if len(c.split()) >= 3 and 2 <= len(held[c]) <= n / 2]
         wide = sorted(wide, key=lambda c: (-len(held[c]), c))[:100]
         for a in wide:
             for b in wide:
                 both = len(held[a] & held[b])
-                if a < b and both >= 2 and edit_distance(a.split(), b.split()) > 2:
+                is_first = (-len(held[a]), a) < (-len(held[b]), b)
+                if is_first and both >= 2 and edit_distance(a.split(), b.split()) > 2:
                     size_a, size_b = len(held[a]), len(held[b])
                     rows.append({
                         "one": a, "other": b, "recordings_of_one": size_a, "recordings_of_other": size_b,
@@ -212,17 +213,17 @@ def variants(facts: Facts) -> list[Row]:
 
 
 def slower(facts: Facts) -> list[Row]:
-    singer = facts.agreed("singer")
-    sung: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
+    singer, counts = facts.agreed("singer"), facts.counts()
+    durations: dict[tuple[str, str], list[float]] = defaultdict(list)
     for m in facts["motifs"]:
-        if m["scope_key"] in singer:
-            sung[m["analysis_id"], m["contour"]].append((singer[m["scope_key"]], m["duration_median_s"]))
+        durations[m["analysis_id"], m["contour"]].append(m["duration_median_s"])
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for (analysis, _), pairs in sung.items():
-        if len({name for name, _ in pairs}) >= 2:
-            usual = statistics.median(d for _, d in pairs)
-            for name, duration in pairs:
-                ratios[analysis, name].append(duration / usual)
+    for m in facts["motifs"]:
+        key = (m["analysis_id"], m["contour"])
+        singers = {singer[r] for r in counts[key] if r in singer}
+        if m["scope_key"] in singer and len(singers) >= 2:
+            usual = statistics.median(durations[key])
+            ratios[m["analysis_id"], singer[m["scope_key"]]].append(m["duration_median_s"] / usual)
     rows = [
         {"singer": name, "motifs": len(r), "ratio": statistics.median(r), "analysis": id_[:8]}
         for (id_, name), r in ratios.items()
@@ -235,11 +236,14 @@ def most_alike(facts: Facts) -> list[Row]:
     counts = facts.counts()
     this = min(path, key=lambda r: path[r])
     shared: dict[tuple[str, str], list[float]] = defaultdict(list)
+    most: dict[str, int] = defaultdict(int)
     for (analysis, _), found in counts.items():
-        n = len({r for (id_, _), f in counts.items() if id_ == analysis for r in f})
+        if this in found:
+            most[analysis] = max(most[analysis], len(found))
+    for (analysis, _), found in counts.items():
         if this in found:
             for recording in found.keys() - {this}:
-                shared[analysis, recording].append(math.log(n / len(found)))
+                shared[analysis, recording].append(math.log(most[analysis] / len(found)))
     rows = [
         {
             "path": path[r], "singer": singer.get(r), "work": work.get(r), "shared_motifs": len(w),
