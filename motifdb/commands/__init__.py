@@ -22,6 +22,7 @@ from motifdb.commands import (
     top,
     why,
 )
+from motifdb.commands.contours import ContourCommand
 
 PANEL = "Ask"
 
@@ -32,10 +33,10 @@ def register(app: typer.Typer) -> None:
     app.command("tables", rich_help_panel=PANEL)(tables.tables)
     app.command("describe", rich_help_panel=PANEL)(describe.describe)
     app.command("top", rich_help_panel=PANEL)(top.top)
-    app.command("show", rich_help_panel=PANEL)(show.show)
-    app.command("plot", rich_help_panel=PANEL)(plot.plot)
-    app.command("play", rich_help_panel=PANEL)(play.play)
-    app.command("why", rich_help_panel=PANEL)(why.why)
+    app.command("show", cls=ContourCommand, rich_help_panel=PANEL)(show.show)
+    app.command("plot", cls=ContourCommand, rich_help_panel=PANEL)(plot.plot)
+    app.command("play", cls=ContourCommand, rich_help_panel=PANEL)(play.play)
+    app.command("why", cls=ContourCommand, rich_help_panel=PANEL)(why.why)
     app.command("compare", rich_help_panel=PANEL)(compare.compare)
     app.command("export", rich_help_panel=PANEL)(export.export)
     app.command("search", rich_help_panel=PANEL)(search.search)

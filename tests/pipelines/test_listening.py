@@ -154,6 +154,10 @@ def test_play_says_what_it_sings_and_what_it_leaves_out(own_database: Database, 
     played = play(own_database, "family", FAMILY_ID, tmp_path / "out", limit=2)
     assert played.n_written == 2 and played.sources == {"f0": 1, "kept": 1}
     said = "\n".join(played.sentences)
+    page = tmp_path / "family.html"
+    own_database.family(FAMILY_ID).plot(page)
+    assert page.read_text().count("<audio") == 3, "drawn and heard from what is stored"
+    assert "sung by a synthesiser" in page.read_text()
     assert "2 of 3 places" in said and "sung because amina.wav is not in" in said and "relocate" in said
     with pytest.raises(UsageError, match="must not be negative"):
         play(own_database, "family", FAMILY_ID, tmp_path / "out", context_s=-1)
@@ -174,6 +178,8 @@ def test_the_commands_look_and_listen(database: Database, tmp_path: Path) -> Non
     shown = said("show", motif.id[:12], "--ascii")
     assert motif.contour in shown and "occurrences" in shown and "log10 p" in shown
     assert shown.isascii() and max(map(len, shown.splitlines())) <= 100
+    falling = database.motifs("starts_with(contour, '-')")[0]
+    assert falling.contour in said("show", falling.contour), "a step down first is no option"
     assert "strongest motifs" in said("show", "amina.wav")
     assert "no voiced frame" in said("show", "silence")
     assert "exemplar" in said("show", FAMILY_ID[:8])
