@@ -106,7 +106,7 @@ def read_hum(path: str | Path, tracker: str | None = None, *, hop: Fraction | fl
 
             track = read_f0(file.read_bytes(), sniffed, hop, name)
         else:
-            track = _tracked(file, tracker)
+            track = tracked(file, tracker)
     except InputError as error:
         raise UsageError(error.reason) from None
     return _hum(track, file, sniffed.is_f0)
@@ -122,7 +122,14 @@ def _hum(track: PitchTrack, file: Path, is_f0: bool) -> Hum:
     return Hum(voiced, track.hop_s, file, is_f0)
 
 
-def _tracked(file: Path, name: str | None) -> PitchTrack:
+def tracked(file: Path, name: str | None = None, *, longest_s: float = LONGEST_FILE_S) -> PitchTrack:
+    """The pitch of a file of sound, by a tracker; None is the default preset's, and what is longer than `longest_s` is refused.
+
+    Raises
+    ------
+    InputError, UsageError
+        for a file that cannot be decoded or is too long for a query.
+    """
     from motifdb.config import preset
     from motifdb.pipelines.inputs.decode import shared_decoder
     from motifdb.pipelines.inputs.resample import resampled
@@ -132,21 +139,21 @@ def _tracked(file: Path, name: str | None) -> PitchTrack:
     tracker = get_tracker(usual.tracker, usual.parameters) if name is None else get_tracker(name, {})
     stream = shared_decoder().open(file, channel="mix")
     blocks = resampled(
-        _bounded(iter(stream), stream.sample_rate_hz, file), stream.sample_rate_hz, tracker.sample_rate_hz
+        _bounded(iter(stream), stream.sample_rate_hz, file, longest_s),
+        stream.sample_rate_hz,
+        tracker.sample_rate_hz,
     )
     (track,) = tracker.track([blocks])
     return track
 
 
 def _bounded(
-    blocks: Iterator[NDArray[np.float32]], sample_rate_hz: int, file: Path
+    blocks: Iterator[NDArray[np.float32]], sample_rate_hz: int, file: Path, longest_s: float
 ) -> Iterator[NDArray[np.float32]]:
     """The blocks, as long as they last no longer than a query may."""
     n_samples = 0
     for block in blocks:
         n_samples += block.size
-        if n_samples > LONGEST_FILE_S * sample_rate_hz:
-            raise UsageError(
-                f"{file} is longer than {LONGEST_FILE_S:.0f} s; cut it to the melody you look for"
-            )
+        if n_samples > longest_s * sample_rate_hz:
+            raise UsageError(f"{file} is longer than {longest_s:.0f} s; cut it to the melody you look for")
         yield block

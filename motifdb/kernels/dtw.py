@@ -54,7 +54,7 @@ def padded(query: NDArray[np.float32], band: int) -> NDArray[np.float32]:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # no NaN here: minima may be vectorised
-def cost_of(query, band, series, start, mean, limit, row, other):  # type: ignore[no-untyped-def]
+def cost_of(query, band, series, start, mean, limit, rest, row, other):  # type: ignore[no-untyped-def]
     """Cost of one window, `ABANDONED` as soon as it must be above `limit`.
 
     Parameters
@@ -64,6 +64,7 @@ def cost_of(query, band, series, start, mean, limit, row, other):  # type: ignor
     start : first frame of the window
     mean : of the window, whole cents
     limit : float32
+    rest : float32[n], a bound below what the frames after j cost
     row, other : float32[2 band + 3], overwritten
 
     Notes
@@ -84,11 +85,11 @@ def cost_of(query, band, series, start, mean, limit, row, other):  # type: ignor
             best = min(min(row[k], row[k + 1]), row[k + 2])
             other[k + 1] = best + abs(t - q[k])
         row, other = other, row
-        if j & 7 == 0:
+        if j & 3 == 0:
             least = row[1]
             for k in range(2, width + 1):
                 least = min(least, row[k])
-            if least > limit:
+            if least + rest[j] > limit:
                 return ABANDONED
     least = row[1]
     for k in range(2, width + 1):
@@ -131,8 +132,11 @@ def every_cost(query, band, series, first, out):  # type: ignore[no-untyped-def]
     chunk = 256
     means, run = np.empty(chunk, np.float32), np.empty(chunk + n, np.float32)
     row, other = np.empty(2 * band + 3, np.float32), np.empty(2 * band + 3, np.float32)
+    rest = np.zeros(n, np.float32)
     for begin in range(0, out.size, chunk):
         count = min(chunk, out.size - begin)
         window_means(series, first + begin, n, run, means[:count])
         for s in range(count):
-            out[begin + s] = cost_of(query, band, series, first + begin + s, means[s], ABANDONED, row, other)
+            out[begin + s] = cost_of(
+                query, band, series, first + begin + s, means[s], ABANDONED, rest, row, other
+            )
