@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from motifdb.errors import DatabaseError, MotifdbError, NotFoundError, UsageError, nearest
 from motifdb.query.macros import MACROS
@@ -44,9 +44,7 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
         known |= set(
             re.findall(r'"(?:[^".]+\.)?([^"]+)"', text.partition("Candidate bindings:")[2].split("LINE")[0])
         )
-        return NotFoundError(
-            f"there is no column {column!r}{place}" + (f"; {nearest(column, known)}" if known else "")
-        )
+        return NotFoundError(f"there is no column {column!r}{place}{_nearest_column(column, known)}")
     if isinstance(error, duckdb.PermissionException):
         return UsageError(
             "this is not allowed: SQL sees the tables of this database, no files, network or settings"
@@ -77,6 +75,17 @@ def _nearest_function(name: str, text: str) -> str:
         return f"; {own}"
     meant = re.search(r'Did you mean "([^"]+)"', text)
     return f"; did you mean {meant[1]!r}?" if meant else ""
+
+
+def _nearest_column(name: str, known: Collection[str]) -> str:
+    """What was probably meant: a column of what the statement reads, else the tables that have one of that name."""
+    if not known:
+        return ""
+    hint = nearest(name, known)
+    elsewhere = [r for r, spec in relations().items() if name.lower() in spec.names]
+    if elsewhere and not hint.startswith("did you mean"):
+        return f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} one of that name"
+    return f"; {hint}"
 
 
 def _missing_column(line: str) -> str | None:

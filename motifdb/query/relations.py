@@ -7,6 +7,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from motifdb.errors import NotFoundError, nearest
+from motifdb.query.macros import MACROS
+from motifdb.query.table_functions import FUNCTIONS
 from motifdb.query.views import VIEWS, ViewSpec
 from motifdb.schemas import TABLES, TableSpec
 
@@ -55,6 +57,10 @@ def relation(name: str) -> TableSpec | ViewSpec:
     """The table or view called `name`; NotFoundError with the nearest one where there is none."""
     known = relations()
     if name.lower() not in known:
+        if name.lower() in MACROS or name.lower() in FUNCTIONS:
+            raise NotFoundError(
+                f"{name.lower()} is a function, no table; `motifdb describe {name.lower()}` explains it"
+            )
         raise NotFoundError(f"there is no table {name!r}; {nearest(name.lower(), known)}")
     return known[name.lower()]
 

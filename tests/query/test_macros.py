@@ -107,6 +107,10 @@ def test_null_and_empty(session: Session) -> None:
         ("select contour_symbols('+1 x')", UsageError, "Could not convert string 'x'"),
         ("select note_name(1, 2)", UsageError, "note_name takes other arguments (line 1, column 8): note_name(cents)"),
         ("create macro note_name(x) as x", UsageError, "not CREATE"),
+        ("select * from note_name(3)", UsageError, "note_name gives a value, no rows: select note_name(cents)"),
+        ("select motif_search('+1')", UsageError, "motif_search gives rows, no value: select * from motif_search("),
+        ("describe note_name", NotFoundError, "note_name is a function, no table; `motifdb describe note_name`"),
+        ("select singer from motifs", NotFoundError, "no column 'singer' (line 1, column 8); files, tracks, recording_facts"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told(session: Session, statement: str, kind: type[Exception], sentence: str) -> None:

@@ -30,6 +30,12 @@ def test_the_strongest_come_first_and_say_which_analysis_found_them(database: Da
     ]
 
 
+def test_by_surprise_is_the_plain_order(database: Database) -> None:
+    assert top_motifs(database, 7, by="surprise").rows() == top_motifs(database, 7).rows()
+    with pytest.raises(NotFoundError, match="did you mean 'surprise'"):
+        top_motifs(database, 7, by="suprise")
+
+
 def test_by_a_label_each_value_has_its_own_and_conflicts_have_none(database: Database) -> None:
     rows = top_motifs(database, 2, by="singer").rows()
     assert [r["label"] for r in rows] == ["Amina", "Amina"], "two files contradict each other about Bela"
