@@ -164,6 +164,8 @@ class Session:
         if statement.shows is not None:
             shown = tables() if statement.shows == "tables" else describe(statement.shows)
             return Answer(self, statement, shown.to_reader())
+        if (counted := self._counted(statement)) is not None:
+            return Answer(self, statement, counted.to_reader())
         with self._sentences(query, statement):
             self._prepare(statement, parameters)
             if statement.is_explain:
@@ -179,6 +181,15 @@ class Session:
             )
             self._open_reader = self._interruptible(lambda: relation.to_arrow_reader(100_000))
             return Answer(self, statement, self._open_reader)
+
+    def _counted(self, statement: Statement) -> pa.Table | None:
+        """The number of rows of a stored table, which a commit says without a look at them."""
+        if self._snapshot is None or statement.counts is None or statement.is_explain:
+            return None
+        (name,) = statement.names
+        if name not in self._snapshot.record.rows:
+            return None
+        return pa.table({statement.counts: pa.array([self._snapshot.record.rows[name]], pa.int64())})
 
     def _interruptible(self, work: Callable[[], T]) -> T:
         """Do `work` so that Ctrl-C stops it: Python handles signals only between steps of the main thread.

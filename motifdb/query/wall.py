@@ -58,7 +58,8 @@ class Statement:
 
     `names` are the tables it reads, `calls` the table functions of ours and `macros` the other ones, `shows` a name that
     `SHOW x` or `DESCRIBE x` asks about and nothing else, `is_catalog` says that it reads DuckDB's own catalog, so that
-    every table has to be there. `first_rows` is how many rows suffice where it is columns of one table and a LIMIT.
+    every table has to be there. `first_rows` is how many rows suffice where it is columns of one table and a LIMIT;
+    `counts` the name of its column where it is nothing but the number of rows of a table.
     """
 
     text: str
@@ -69,6 +70,7 @@ class Statement:
     is_catalog: bool = False
     shows: str | None = None
     first_rows: int | None = None
+    counts: str | None = None
 
 
 def parse(connection: duckdb.DuckDBPyConnection, query: str) -> Statement:
@@ -161,6 +163,7 @@ def _named(text: str, tree: dict[str, Any]) -> Statement:
             found.is_catalog = True
     _whole_statement(tree, found)
     found.first_rows = _first_rows(tree["statements"][0]["node"])
+    found.counts = _counts(tree["statements"][0]["node"])
     return found
 
 
@@ -184,6 +187,20 @@ def _first_rows(node: dict[str, Any]) -> int | None:
     counts = [modifiers[0][part] for part in ("limit", "offset") if modifiers[0][part]]
     texts = [str((count.get("literal") or {}).get("text", "")) for count in counts]
     return sum(map(int, texts)) if texts and all(text.isdigit() for text in texts) else None
+
+
+def _counts(node: dict[str, Any]) -> str | None:
+    """What a SELECT of count(*) from one table and of nothing else calls its column; None where it is more."""
+    if node["type"] != "SELECT_NODE" or any(node.get(part) for part in (*_WHOLE, "modifiers")):
+        return None
+    source, selected = node["from_table"], node["select_list"]
+    if source["type"] != "BASE_TABLE" or source["sample"] or source["at_clause"] or node["cte_map"]["map"]:
+        return None
+    one = selected[0]
+    is_count = one.get("class") == "FUNCTION" and one.get("function_name") == "count_star"
+    if len(selected) != 1 or not is_count or one.get("filter") or one.get("distinct"):
+        return None
+    return str(one["alias"] or "count_star()")
 
 
 def _is_stored_column(selected: dict[str, Any]) -> bool:
@@ -218,6 +235,8 @@ def _allow_function(node: dict[str, Any], found: Statement) -> None:
     name = str(node.get("function_name", "")).lower()
     if name in FUNCTIONS:
         found.calls.append(_call(name, node))
+    elif name in MACROS:
+        raise UsageError(f"{name} gives a value, no rows: select {MACROS[name].signature} ...")
     elif name not in TABLE_FUNCTIONS:
         close = nearest(name, FUNCTIONS)
         hint = f"; {close}" if close.startswith("did you mean") else ""
@@ -233,6 +252,8 @@ def _allow_function(node: dict[str, Any], found: Statement) -> None:
 def _note_function(name: str, found: Statement) -> None:
     if name in MACROS:
         found.macros.add(name)
+    elif name in FUNCTIONS:
+        raise UsageError(f"{name} gives rows, no value: select * from {FUNCTIONS[name].signature}")
 
 
 def _call(name: str, node: dict[str, Any]) -> Call:

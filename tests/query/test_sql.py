@@ -449,3 +449,21 @@ def test_tables_and_describe() -> None:
     assert describe("Motif_Stats").num_rows == len(VIEWS["motif_stats"].columns)
     with pytest.raises(NotFoundError, match="did you mean 'occurrences'"):
         describe("occurences")
+
+
+@pytest.mark.parametrize("name", ["occurrences", "corpora", "clips"])
+def test_rows_are_counted_without_a_look_at_them(session: Session, name: str) -> None:
+    n_rows = session.table(f"select * from {name}").num_rows
+    assert session.table(f"select count(*) from {name}").to_pylist() == [{"count_star()": n_rows}]
+    assert session.table(f"SELECT COUNT(*) AS n FROM main.{name} t;").to_pylist() == [{"n": n_rows}]
+    assert session.table(f"select count() as n from {name}").to_pylist() == [{"n": n_rows}]
+    for more in ("where true", "limit 1", "having true", "using sample 100%"):
+        assert session.table(f"select count(*) as n from {name} {more}").to_pylist() == [{"n": n_rows}]
+    assert session.table(f"select count(*) as n, 1 as x from {name}").to_pylist() == [{"n": n_rows, "x": 1}]
+    assert session.table(f"select count(*) filter (where false) as n from {name}").to_pylist() == [{"n": 0}]
+    assert session.table(f"select count(*) + 1 as n from {name}").to_pylist() == [{"n": n_rows + 1}]
+    assert session.table(f"with {name} as (select 1) select count(*) as n from {name}").to_pylist() == [
+        {"n": 1}
+    ]
+    assert session.table(f"select count(*) over () as n from {name}").num_rows == n_rows
+    assert session.table(f"explain select count(*) from {name}").num_rows > 0

@@ -14,7 +14,7 @@ from motifdb.query.views import ViewSpec
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
-LEAST_ROWS = 500_000
+LEAST_ROWS = 100_000
 """A statement that reads fewer stored rows is quick without a copy."""
 
 KEPT_VIEWS = frozenset({"motif_stats", "motif_by_label"})
