@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from motifdb.pipelines.terminal import At, Db, Format, Out, OutFormat, write
+from motifdb.pipelines.terminal import At, Db, Format, OutFormat, write
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 class Statistic(StrEnum):
@@ -67,7 +70,12 @@ def compare(
     db: Db = None,
     at: At = None,
     format_: OutFormat = Format.table,
-    output: Out = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write to this file; png, svg or pdf: draw it.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Find the motifs that set a group apart: labels permuted over recordings (or singers), q over all patterns tested.
 
@@ -76,7 +84,8 @@ def compare(
     \b
         motifdb compare --by singer
         motifdb compare --by singer 'Zeki Müren' 'Müzeyyen Senar'
-        motifdb compare --by style makam --statistic share --all --format csv -o style.csv
+        motifdb compare --by style Hicaz -o hicaz.png
+        motifdb compare --by style --statistic share --all --format csv -o style.csv
     """
     from motifdb.query.database import Database
 
@@ -94,6 +103,10 @@ def compare(
             seed=seed,
             n=n_rows,
         )
+    if output is not None and output.suffix.lower() in PICTURES:
+        found.plot(output, n)
+        typer.echo("\n".join([*found.lines(), f"the surest {min(n, len(found))} -> {output}"]))
+        return
     table = found.table if everything else found.table.slice(0, n)
     if format_ is Format.table and output is None:
         typer.echo("\n".join(found.lines()) + "\n")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from motifdb.catalog.store import create, open_snapshot, open_writer
 from motifdb.cli import app
 from motifdb.errors import NotFoundError, UsageError
-from motifdb.families import FamiliesConfig
+from motifdb.families import FamiliesConfig, find_families
 from motifdb.pipelines import families_work
 from motifdb.pipelines.families import FamiliesReport, make_families
 from motifdb.pipelines.families_options import FamiliesOptions
@@ -121,7 +121,7 @@ def test_threads_and_a_stop_change_nothing(here: Path, monkeypatch: pytest.Monke
             raise KeyboardInterrupt
         return original(*args, **words)
 
-    original = families_work.find_families
+    original = find_families
     monkeypatch.setattr(families_work, "find_families", until_third)
     with pytest.raises(KeyboardInterrupt):
         make(here / "stopped.motifdb")

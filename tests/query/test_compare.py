@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 from math import comb
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def contiguous(db: Path) -> str:
     return str(found["analysis_id"])[:10]
 
 
-def counts(dense: np.ndarray) -> Counted:  # type: ignore[type-arg]
+def counts(dense: np.ndarray[Any, Any]) -> Counted:
     """Counts of one pattern a row, one minute of phrases a unit."""
     pattern, unit = np.nonzero(dense)
     begin = np.searchsorted(pattern, np.arange(len(dense) + 1)).astype(np.int64)
@@ -200,13 +201,13 @@ def test_a_singers_own_figures_set_him_apart(songbook_db: Path) -> None:
     assert found.units.sizes.tolist() == [sum(v == g for v in singer.values()) for g in found.units.groups]
     rows = found.table.to_pylist()
     for row in rows[:5] + rows[-5:]:
-        own = counted[found.mined.id, row["contour"]]
-        rate = {r: 60 * own.get(r, 0) / spans[r] for r in singer}
+        here = counted[found.mined.id, row["contour"]]
+        rate = {r: 60 * here.get(r, 0) / spans[r] for r in singer}
         inside = [rate[r] for r in singer if singer[r] == row["group"]]
         outside = [rate[r] for r in singer if singer[r] != row["group"]]
         assert row["rate"] == pytest.approx(np.mean(inside))
         assert row["elsewhere"] == pytest.approx(np.mean(outside))
-        assert row["held"] == sum(own.get(r, 0) > 0 for r in singer if singer[r] == row["group"])
+        assert row["held"] == sum(here.get(r, 0) > 0 for r in singer if singer[r] == row["group"])
     slow = next(row for row in rows if row["group"] == "singer c")
     assert slow["p"] < 0.05
     assert np.all(np.diff([row["q"] for row in rows]) >= 0)
@@ -233,6 +234,20 @@ def test_the_command_says_whom_it_compares(songbook_db: Path) -> None:
     assert rows.output.splitlines()[0] == (
         "group,contour,share,elsewhere,effect,low,high,p,q,held,of,held_elsewhere,of_elsewhere,pattern_id"
     )
+
+
+def test_a_picture_of_the_surest(songbook_db: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "singers.svg"
+    words = ["compare", "--db", str(songbook_db), "--by", "singer", "--analysis", contiguous(songbook_db)]
+    told = CliRunner().invoke(app, [*words, "--permutations", "1000", "-n", "5", "-o", str(picture)])
+    assert told.exit_code == 0, told.output
+    assert "the surest 5" in told.output
+    text = picture.read_text()
+    assert "<svg" in text
+    with pytest.raises(UsageError, match="cannot be written as an image"), Database(songbook_db) as database:
+        database.compare("singer", analysis=contiguous(songbook_db), permutations=100).plot(
+            tmp_path / "x.jpg"
+        )
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from motifdb.query.scopes import label_values
 from motifdb.query.views import STANDARD_LABELS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from motifdb.query.database import Database
 
 STATISTICS = ("rate", "share")
@@ -137,6 +139,34 @@ class Comparison:
         if len(self.units.tested) == 1:
             del columns["group"]
         return pa.table(columns)
+
+    def plot(self, path: str | Path, n: int = 30) -> None:
+        """Draw the first `n` rows that have an interval: effects, intervals, and which are called (filled).
+
+        Raises
+        ------
+        UsageError
+            for a suffix that no picture has, a file that cannot be written, or where nothing was tested.
+        """
+        from motifdb.plots.forest import Effect, plot_effects
+
+        rows = [row for row in self.table.slice(0, n).to_pylist() if row["low"] is not None]
+        if not rows:
+            raise UsageError("nothing was tested, so there is nothing to draw")
+        is_rate = self.statistic == "rate"
+        what = "occurrences a minute of phrases" if is_rate else f"share of {self.units.unit}s that hold it"
+        against = "the rest"
+        if len(self.units.groups) == 2:
+            against = self.units.groups[1 - self.units.tested[0]]
+        effects = [
+            Effect(r["contour"], r["group"], r["effect"], r["low"], r["high"], r["q"] <= CALLED) for r in rows
+        ]
+        plot_effects(
+            effects,
+            path,
+            title=f"{self.units.by}: against {against}; filled marks have q <= {CALLED:g}",
+            unit=f"{what}, less that of {against} (95 % interval)",
+        )
 
     def __repr__(self) -> str:
         from motifdb.query.database import Result
