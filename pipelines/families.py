@@ -9,9 +9,9 @@ key, and a key's rows are committed together, so that a stopped run is finished 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from motifdb.catalog.writer import Writer
     from motifdb.pipelines.progress import Progress
 
+TELL_EVERY_S = 5.0
 RECORDINGS_AT_ONCE = 16
 """Recordings whose pitch one scan gathers where each is searched on its own."""
 
@@ -174,7 +175,8 @@ class _Job:
         options = self.options
         n = min(usable_cores() if options.workers is None else options.workers, n_keys)
         task = FamilyTask(options.config, made.analysis.id, options.scope)
-        engine: Engine = InlineEngine(task=task)
+        tell = self._teller(made) if n == 1 else None
+        engine: Engine = InlineEngine(task=replace(task, tell=tell))
         if options.engine == "ray" or options.ray_address is not None:
             engine = RayEngine(n, options.ray_address, task=_plain(task))
         elif n > 1:
@@ -182,6 +184,18 @@ class _Job:
         stack.enter_context(engine)
         self.report.engine, self.report.workers = engine.name, max(engine.workers, 1)
         return engine
+
+    def _teller(self, made: MadeFamilies) -> Callable[[int, int], None]:
+        """Says now and then how far the search of one scope key is, which may take minutes."""
+        last_s = [time.monotonic()]
+
+        def tell(n_done: int, n_all: int) -> None:
+            if time.monotonic() - last_s[0] >= TELL_EVERY_S:
+                last_s[0] = time.monotonic()
+                where = f"scope {made.n_made + 1:,} of {len(made.scope.recordings):,}"
+                self.progress.note(f"families, {where}: {n_done:,} of {n_all:,} stretches compared")
+
+        return tell
 
     def _take(self, unit: Unit, result: UnitResult, made: MadeFamilies) -> None:
         """Hand a unit's rows to the committer, with a word in `coverage` about keys that could not be searched."""

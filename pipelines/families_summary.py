@@ -115,8 +115,12 @@ def largest_families(
     )
     limit = "" if n is None else f" limit {n}"
     key = "case when f.scope in ('recording', 'corpus') then f.scope else f.scope || ' ' || f.scope_key end"
+    scoped = database.sql(
+        f"select 1 from families where analysis_id in ({chosen}) and scope <> 'recording' limit 1"
+    )
+    shown = f"{key} as scope, " if len(scoped) else ""
     return database.sql(
-        f"select f.family_id[1:8] as family, {key} as scope, f.size, f.recordings, f.duration_median_s as median_s,"
+        f"select f.family_id[1:8] as family, {shown}f.size, f.recordings, f.duration_median_s as median_s,"
         " f.distance_median_cents as median_cents, m.start_s as exemplar_s,"
         " (select min(path) from files x where x.recording_id = m.recording_id) as exemplar_in"
         " from families f join family_members m on m.family_id = f.family_id and m.member = f.exemplar"

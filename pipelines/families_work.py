@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +33,15 @@ class FamilyItem(Item):
 
 @dataclass(frozen=True)
 class FamilyTask:
-    """What is done with each unit of such items; it travels to workers as it is."""
+    """What is done with each unit of such items; it travels to workers as it is.
+
+    `tell` is called with stretches compared and all there are, where the work is done in this thread.
+    """
 
     config: FamiliesConfig
     analysis_id: str
     scope: str
+    tell: Callable[[int, int], None] | None = None
 
     def __call__(self, unit: Unit) -> UnitResult:
         """Families of every item; one that fails does not touch the others."""
@@ -70,7 +75,7 @@ class FamilyTask:
         candidates = None if item.places is None else _candidates(item.places, tracks)
         if not tracks or candidates == []:
             return FAMILIES.empty(), FAMILY_MEMBERS.empty()
-        found = find_families(tracks, self.config, candidates=candidates)
+        found = find_families(tracks, self.config, candidates=candidates, progress=self.tell)
         return family_rows(found, tracks, self.analysis_id, self.scope, item.recording_id)
 
 
