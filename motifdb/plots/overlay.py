@@ -348,6 +348,6 @@ def _limits(aligned: Aligned) -> tuple[float, float] | None:
     low, _, high = aligned.middle()
     if np.isnan(low).all():
         return None
-    bottom, top = (float(v) for v in (np.nanpercentile(low, 2), np.nanpercentile(high, 98)))
-    reach = max(0.4 * (top - bottom), 150.0)
+    bottom, top = (float(v) for v in (np.nanpercentile(low, 10), np.nanpercentile(high, 90)))
+    reach = max(0.5 * (top - bottom), 150.0)
     return bottom - reach, top + reach

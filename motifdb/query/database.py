@@ -20,7 +20,7 @@ from motifdb.errors import MissingExtraError, UsageError
 from motifdb.query import reference as _reference
 from motifdb.query import relations as _relations
 from motifdb.query.asking import Asking
-from motifdb.query.output import write_result
+from motifdb.query.output import cell_text, write_result
 from motifdb.query.sql import MEMORY_LIMIT, Parameters, Session
 
 if TYPE_CHECKING:
@@ -136,11 +136,13 @@ class Result:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        shown = self._table.slice(0, self._n_shown)
+        columns = [
+            [cell_text(v, f.type) for v in shown.column(i).to_pylist()] for i, f in enumerate(shown.schema)
+        ]
         body = "".join(
-            "<tr>"
-            + "".join(f"<td>{escape('' if v is None else str(v))}</td>" for v in row.values())
-            + "</tr>"
-            for row in self._table.slice(0, self._n_shown).to_pylist()
+            "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>"
+            for row in zip(*columns, strict=True)
         )
         foot = f"<p>{len(self):,} rows, the first {_REPR_ROWS} shown</p>" if len(self) > self._n_shown else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"

@@ -265,7 +265,7 @@ def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: I
         for text in table.column(0).to_pylist():
             stream.write(f"{text}\n")
         return n_rows
-    cells = [[_cell(v, f.type) for v in table.column(i).to_pylist()] for i, f in enumerate(schema)]
+    cells = [[cell_text(v, f.type) for v in table.column(i).to_pylist()] for i, f in enumerate(schema)]
     headers = [_header(f.name) for f in schema]
     wanted = [max(map(_wide, [h, *c])) for h, c in zip(headers, cells, strict=True)]
     widths, n_left_out = fit(wanted, look.width)
@@ -358,7 +358,7 @@ def _is_number(type_: pa.DataType) -> bool:
     return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
 
 
-def _cell(value: Any, type_: pa.DataType) -> str:
+def cell_text(value: Any, type_: pa.DataType) -> str:
     """A value for people: one line, NULL as nothing, numbers as `_number` has them."""
     if value is None:
         return ""
@@ -373,7 +373,7 @@ def _cell(value: Any, type_: pa.DataType) -> str:
     plain = _plain(value, type_)
     if isinstance(plain, list):
         head = itertools.islice(zip(value, itertools.repeat(type_.value_type)), 40)
-        return "[" + ", ".join(_cell(v, t) for v, t in head) + (", …" if len(plain) > 40 else "") + "]"
+        return "[" + ", ".join(cell_text(v, t) for v, t in head) + (", …" if len(plain) > 40 else "") + "]"
     if isinstance(plain, dict):
         return _one_line(", ".join(f"{k}={v}" for k, v in plain.items()))
     return _one_line(str(plain))
