@@ -48,8 +48,13 @@ class Maker:
             self._made.add(name)
         for name in relations() if statement.is_catalog else statement.names:
             self.make(name)
-        for name, stored in self._scanned.items():
-            stored.limit = statement.first_rows if statement.names == [name] else None
+        for stored in self._scanned.values():
+            stored.limit = None
+        only = self._scanned.get(statement.names[0]) if len(statement.names) == 1 else None
+        if only is not None:
+            from motifdb.query.limits import most_rows
+
+            only.limit = most_rows(self._connection, statement)
 
     def make(self, name: str) -> None:
         """Create the view `name`, what it needs first."""

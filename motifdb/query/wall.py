@@ -58,7 +58,8 @@ class Statement:
 
     `names` are the tables it reads, `calls` the table functions of ours and `macros` the other ones, `shows` a name that
     `SHOW x` or `DESCRIBE x` asks about and nothing else, `is_catalog` says that it reads DuckDB's own catalog, so that
-    every table has to be there. `first_rows` is how many rows suffice where it is columns of one table and a LIMIT;
+    every table has to be there. `first_rows` is how many rows suffice where it is columns of one table and a LIMIT, of those
+    that pass its condition where it `is_filtered`;
     `counts` the name of its column where it is nothing but the number of rows of a table.
     """
 
@@ -70,6 +71,7 @@ class Statement:
     is_catalog: bool = False
     shows: str | None = None
     first_rows: int | None = None
+    is_filtered: bool = False
     counts: str | None = None
 
 
@@ -163,16 +165,17 @@ def _named(text: str, tree: dict[str, Any]) -> Statement:
             found.is_catalog = True
     _whole_statement(tree, found)
     found.first_rows = _first_rows(tree["statements"][0]["node"])
+    found.is_filtered = bool(tree["statements"][0]["node"].get("where_clause"))
     found.counts = _counts(tree["statements"][0]["node"])
     return found
 
 
-_WHOLE = ("where_clause", "having", "sample", "qualify", "group_expressions", "group_sets")
-"""What else than its LIMIT may make a plain SELECT read further than its first rows."""
+_WHOLE = ("having", "sample", "qualify", "group_expressions", "group_sets")
+"""What else than LIMIT and WHERE may make a plain SELECT read further than its first rows."""
 
 
 def _first_rows(node: dict[str, Any]) -> int | None:
-    """How many rows of its table suffice for a SELECT of columns with a LIMIT and nothing else; None where it is more."""
+    """How many rows suffice for a SELECT of columns of a table with a LIMIT, and at most WHERE; None where it is more."""
     if node["type"] != "SELECT_NODE" or any(node.get(part) for part in _WHOLE) or node["cte_map"]["map"]:
         return None
     source, modifiers = node["from_table"], node["modifiers"]
@@ -191,7 +194,9 @@ def _first_rows(node: dict[str, Any]) -> int | None:
 
 def _counts(node: dict[str, Any]) -> str | None:
     """What a SELECT of count(*) from one table and of nothing else calls its column; None where it is more."""
-    if node["type"] != "SELECT_NODE" or any(node.get(part) for part in (*_WHOLE, "modifiers")):
+    if node["type"] != "SELECT_NODE" or any(
+        node.get(part) for part in (*_WHOLE, "where_clause", "modifiers")
+    ):
         return None
     source, selected = node["from_table"], node["select_list"]
     if source["type"] != "BASE_TABLE" or source["sample"] or source["at_clause"] or node["cte_map"]["map"]:
@@ -280,7 +285,7 @@ def _allow_table(path: list[str], own: set[str], found: Statement) -> None:
     name = path[-1]
     if len(path) > 1 and path[-2] == "information_schema":
         found.is_catalog = True
-    elif name in relations() and (len(path) == 1 or path[-2] in ("main", "memory")):
+    elif name in relations() and path[:-1] in ([], ["main"], ["memory"], ["memory", "main"]):
         found.names.append(name)
     elif not (len(path) == 1 and name in own):
         relation(".".join(path))

@@ -113,9 +113,15 @@ LIMITED = {
     "from motifs limit 5": 5,
     "select contour, length as n from main.motifs m limit 2 offset 3": 5,
     "select m.* exclude (pattern) from motifs m limit 4": 4,
+    "select contour from motifs where length > 1 limit 4": 4,
+    "select length, contour from motifs where length in (1, 3) or log10_p < -1.5 limit 2 offset 3": 5,
 }
 NOT_LIMITED = [
-    "select * from motifs where length > 1 limit 5",
+    "select * from motifs where contour like '+1%' limit 3",
+    "select contour from motifs where length > 1 and len(pattern) > 1 limit 3",
+    "select contour from motifs where length > (select min(length) from motifs) limit 3",
+    "select contour from motifs where contour in (select contour from motifs where length = 2) limit 3",
+    "select contour from motifs where length = 2 order by contour limit 5",
     "select contour from motifs order by contour limit 5",
     "select distinct contour from motifs limit 5",
     "select count(*) from motifs limit 5",
@@ -150,6 +156,13 @@ def test_what_needs_more_than_the_first_rows_gets_it(
 ) -> None:
     session.table(statement)
     assert scans and all(scan.limit is None for scan in scans)
+
+
+def test_a_limit_with_parameters_is_right(session: Session, scans: list[Scan]) -> None:
+    """Their values are not known to the plan, so all rows that pass are read."""
+    answer = session.table("select contour from motifs where length >= ? limit 3", [2])
+    assert answer.num_rows == 3 and all(len(c.split()) >= 2 for c in answer.column("contour").to_pylist())
+    assert only(scans).limit is None
 
 
 def test_a_limit_meets_no_statement_inside_another(session: Session, scans: list[Scan]) -> None:
