@@ -7,41 +7,23 @@ are seconds with microseconds; an empty field is unknown.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from motifdb.export.rows import Pattern, Place, Recording
+from motifdb.export.rows import Pattern, Recording
 from motifdb.query.views import STANDARD_LABELS
 
-_COMMON = ("recording_id", "path", *STANDARD_LABELS)
+_RECORDING = ("recording_id", "path", *STANDARD_LABELS)
 _SPAN = ("place", "start_s", "end_s", "duration_s")
-COLUMNS = {
-    "motifs": (
-        *_COMMON,
-        "motif_id",
-        "pattern_id",
-        "contour",
-        "scope",
-        "scope_key",
-        "log10_p",
-        "q_value",
-        *_SPAN,
-        "start_cents",
-        "phrase_id",
-    ),
-    "families": (
-        *_COMMON,
-        "family_id",
-        "scope",
-        "scope_key",
-        "size",
-        *_SPAN,
-        "member",
-        "distance_cents",
-        "transposition_cents",
-        "tempo_ratio",
-    ),
+_PATTERN = {
+    "motifs": ("motif_id", "pattern_id", "contour", "scope", "scope_key", "log10_p", "q_value"),
+    "families": ("family_id", "scope", "scope_key", "size"),
 }
+_PLACE = {
+    "motifs": ("start_cents", "phrase_id"),
+    "families": ("member", "distance_cents", "transposition_cents", "tempo_ratio"),
+}
+COLUMNS = {of: (*_RECORDING, *_PATTERN[of], *_SPAN, *_PLACE[of]) for of in _PATTERN}
 
 
 def write(recordings: Iterable[Recording], of: str, out: IO[str]) -> None:
@@ -52,21 +34,16 @@ def write(recordings: Iterable[Recording], of: str, out: IO[str]) -> None:
     of : motifs or families
     out : opened with ``newline=""``
     """
-    writer = csv.DictWriter(out, COLUMNS[of], extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS[of])
     for recording in recordings:
-        common = {"recording_id": recording.id, "path": recording.paths[0]}
-        common |= {name: recording.label(name) for name in STANDARD_LABELS}
+        whose = (recording.id, recording.paths[0], *(recording.label(name) for name in STANDARD_LABELS))
         for pattern in recording.patterns:
-            for number, place in enumerate(pattern.places, 1):
-                writer.writerow(common | _row(pattern, number, place))
+            which = (*whose, *(pattern.facts[name] for name in _PATTERN[of]))
+            writer.writerows(_lines(which, pattern, _PLACE[of]))
 
 
-def _row(pattern: Pattern, number: int, place: Place) -> dict[str, Any]:
-    span = {
-        "place": number,
-        "start_s": f"{place.start_s:.6f}",
-        "end_s": f"{place.end_s:.6f}",
-        "duration_s": f"{place.end_s - place.start_s:.6f}",
-    }
-    return {**pattern.facts, **place.facts, **span}
+def _lines(which: tuple[Any, ...], pattern: Pattern, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    for number, place in enumerate(pattern.places, 1):
+        span = (f"{place.start_s:.6f}", f"{place.end_s:.6f}", f"{place.end_s - place.start_s:.6f}")
+        yield (*which, number, *span, *(place.facts[name] for name in names))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.export.names import stems
-from motifdb.export.rows import Curve, Note, Pattern, Phrase, Place, Recording, median_cents
+from motifdb.export.reading import Read, noted
+from motifdb.export.rows import Curve, Recording
 from motifdb.query.meant import what_is_meant
 from motifdb.query.scopes import label_values
 from motifdb.query.views import STANDARD_LABELS
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from motifdb.query.database import Database
 
 Of = Literal["motifs", "families"]
-READ_TOGETHER = 64
+READ_TOGETHER = 16
 """Recordings whose rows are read in one pass over a table."""
 
 _KIND = {"motifs": "mining", "families": "families"}
@@ -116,7 +118,7 @@ class Source:
         """Each recording in turn, by path; `with_pitch` and `with_notes` say what is read for it."""
         for begin in range(0, len(self.recording_ids), READ_TOGETHER):
             ids = self.recording_ids[begin : begin + READ_TOGETHER]
-            read = _Read(self, ids, with_notes)
+            read = Read(self, ids, with_notes)
             for id_ in ids:
                 yield self._recording(id_, self.names[id_], read, with_pitch)
 
@@ -274,7 +276,7 @@ class Source:
 
     # -- one recording -----------------------------------------------------------------------------------
 
-    def _recording(self, id_: str, stem: str, read: _Read, with_pitch: bool) -> Recording:
+    def _recording(self, id_: str, stem: str, read: Read, with_pitch: bool) -> Recording:
         chain, row = self._chains[id_], read.recordings[id_]
         curve = self.curve(id_) if with_pitch else None
         phrases = read.phrases.get((id_, chain.contour), [])
@@ -282,7 +284,7 @@ class Source:
             read.motifs(id_, chain.patterns) if self.of == "motifs" else read.families(id_, chain.patterns)
         )
         if self.of == "families" and read.with_notes:
-            patterns = _with_notes(patterns, phrases, curve or self.curve(id_))
+            patterns = noted(patterns, phrases, curve or self.curve(id_))
         labels = {
             name: tuple(sorted(by_recording[id_]))
             for name, by_recording in self._labels.items()
@@ -308,13 +310,21 @@ class Source:
             patterns[: self.wanted.strongest],
         )
 
-    def rows_of(self, table: str, ids: Sequence[str], columns: list[str] | None = None) -> list[_Row]:
+    def rows_of(self, table: str, ids: Sequence[str]) -> list[_Row]:
         """Rows of a table about some recordings."""
+        rows: list[_Row] = self._about(table, ids).to_pylist()
+        return rows
+
+    def places_of(self, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Rows of `occurrences` or `family_members` in some recordings, as their columns are ordered."""
+        table = self._about(self._places, ids)
+        return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+    def _about(self, table: str, ids: Sequence[str]) -> pa.Table:
         where = "recording_id in (" + ", ".join(f"'{id_}'" for id_ in ids) + ")"
         if self._only is not None and table == self._places:
             where += f" and {self._key} = '{self._only[self._key]}'"
-        rows: list[_Row] = self._snapshot.table(table, columns, where).to_pylist()
-        return rows
+        return self._snapshot.table(table, None, where)
 
     def pattern_rows(self, ids: Sequence[str]) -> dict[str, _Row]:
         """Rows of `motifs` or `families` that could sound in these recordings, by id."""
@@ -342,84 +352,3 @@ class Source:
     @cached_property
     def _kept(self) -> dict[str, list[_Row]]:
         return {}
-
-
-class _Read:
-    """The rows of some recordings, each table read once for all of them."""
-
-    def __init__(self, source: Source, ids: Sequence[str], with_notes: bool) -> None:
-        self.with_notes = with_notes
-        self.recordings = {r["recording_id"]: r for r in source.rows_of("recordings", ids)}
-        self._patterns = source.pattern_rows(ids)
-        self._places: dict[str, list[_Row]] = {}
-        for row in source.rows_of(source._places, ids):
-            self._places.setdefault(row["recording_id"], []).append(row)
-        self.phrases: dict[tuple[str, str | None], list[Phrase]] = {}
-        self._by_id: dict[str, Phrase] = {}
-        if with_notes:
-            self._read_phrases(source, ids)
-
-    def _read_phrases(self, source: Source, ids: Sequence[str]) -> None:
-        for row in sorted(source.rows_of("contours", ids), key=lambda r: (r["recording_id"], r["phrase"])):
-            spans = zip(row["segment_start_s"], row["segment_end_s"], row["segment_cents"], strict=True)
-            notes = tuple(Note(*span) for span in spans)
-            phrase = Phrase(row["phrase_id"], row["start_s"], row["end_s"], tuple(row["symbols"]), notes)
-            self.phrases.setdefault((row["recording_id"], row["analysis_id"]), []).append(phrase)
-            self._by_id[phrase.id] = phrase
-
-    def motifs(self, recording_id: str, analysis_id: str | None) -> list[Pattern]:
-        """Motifs of an analysis in a recording, those least expected first."""
-        places: dict[str, list[Place]] = {}
-        for row in self._places.get(recording_id, ()):
-            phrase = self._by_id.get(row["phrase_id"])
-            notes = phrase.notes[row["first_symbol"] : row["last_symbol"] + 2] if phrase else ()
-            facts = {k: row[k] for k in ("phrase_id", "first_symbol", "last_symbol", "start_cents")}
-            places.setdefault(row["motif_id"], []).append(Place(row["start_s"], row["end_s"], notes, facts))
-        found = [
-            Pattern("motif", id_, row["contour"], row, _in_time(places[id_]))
-            for id_, row in self._patterns.items()
-            if id_ in places and row["analysis_id"] == analysis_id
-        ]
-        return sorted(found, key=lambda p: (_strength(p.facts["log10_p"]), -p.facts["length"], p.id))
-
-    def families(self, recording_id: str, analysis_id: str | None) -> list[Pattern]:
-        """Families of an analysis in a recording, the largest first."""
-        places: dict[str, list[Place]] = {}
-        for row in self._places.get(recording_id, ()):
-            facts = {k: row[k] for k in ("member", "distance_cents", "transposition_cents", "tempo_ratio")}
-            places.setdefault(row["family_id"], []).append(Place(row["start_s"], row["end_s"], (), facts))
-        found = [
-            Pattern("family", id_, f"family {id_[:8]}", row, _in_time(places[id_]))
-            for id_, row in self._patterns.items()
-            if id_ in places and row["analysis_id"] == analysis_id
-        ]
-        return sorted(found, key=lambda p: (-p.facts["size"], p.id))
-
-
-def _strength(log10_p: float | None) -> float:
-    return 0.0 if log10_p is None else log10_p  # p is at most 1, so that what has none comes last
-
-
-def _in_time(places: list[Place]) -> tuple[Place, ...]:
-    return tuple(sorted(places, key=lambda p: (p.start_s, p.end_s)))
-
-
-def _with_notes(patterns: Sequence[Pattern], phrases: Sequence[Phrase], curve: Curve | None) -> list[Pattern]:
-    """Families with the contour segments whose middle lies in a member; without any, the median pitch as one note."""
-    notes = [note for phrase in phrases for note in phrase.notes]
-    notes.sort(key=lambda note: note.start_s)
-    middle_s = np.array([(note.start_s + note.end_s) / 2 for note in notes])
-
-    def noted(place: Place) -> Place:
-        first, last = np.searchsorted(middle_s, (place.start_s, place.end_s))
-        own: Mapping[str, Any] = place.facts
-        inside = tuple(notes[first:last])
-        if not inside and curve is not None:
-            at = (curve.times_s >= place.start_s) & (curve.times_s < place.end_s)
-            cents = median_cents(curve.f0_hz[at])
-            inside = () if cents is None else (Note(place.start_s, place.end_s, cents),)
-        return Place(place.start_s, place.end_s, inside, own)
-
-    return [
-        Pattern(p.kind, p.id, p.name, p.facts, tuple(noted(place) for place in p.places)) for p in patterns
-    ]

@@ -8,8 +8,9 @@ the contour segments there. Patterns are numbered from 1, the strongest first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,7 @@ A4_HZ = 440.0
 A4_MIDI = 69.0
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A contour segment: when it sounds, and its level in cents over 440 Hz."""
 
     start_s: float
@@ -43,14 +43,13 @@ class Phrase:
         return " ".join(f"{s:+d}" for s in self.symbols)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a pattern sounds; `facts` are columns of its row that not every pattern has."""
 
     start_s: float
     end_s: float
     notes: tuple[Note, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
