@@ -23,10 +23,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from motifdb.catalog.store import open_snapshot  # noqa: E402
-from motifdb.query.cache import build, keys  # noqa: E402
-from motifdb.query.sql import Session  # noqa: E402
-from tests.query.filters import NAMES, compared, random_database, random_question  # noqa: E402
+from motifdb.catalog.store import open_snapshot
+from motifdb.query.cache import build, keys
+from motifdb.query.sql import Session
+from tests.query.filters import NAMES, compared, random_database, random_question
 
 CHUNK = 1000
 
