@@ -127,6 +127,8 @@ def test_the_wall_stands(session: Session, tmp_path: Path) -> None:
         "detach _copy_motifs",
         "drop table _copy_motifs.main.motifs",
         "select * from _copy_motifs.main.motifdb_copy",
+        "select * from _copy_motifs.main.motifs",
+        "select * from _copy_motifs.motifs",
         f"attach '{file}' as other",
         f"select * from read_text('{file}')",
         f"copy (select 1) to '{file}.wal' (format csv)",
