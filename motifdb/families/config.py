@@ -28,29 +28,33 @@ class FamiliesConfig:
     step_s : places are tried at starts this far apart
     band : how far an alignment may leave the straight line, as a share of the longer stretch
     cap_cents : largest cost of a frame; also the cost of a rest against a note
-    threshold : a variant's distance is at most this share of the noise of its scope; see `threshold_cents`
-    threshold_cents : the largest distance outright; 0 takes `threshold` times the scope's noise
+    noise_quantile : a seed's noise is this quantile of its distances to places all over the scope
+    threshold : a variant's distance is at most this share of its seed's noise; see `threshold_cents`
+    threshold_cents : the largest distance outright; 0 takes `threshold` times the noise
     max_transposition_cents : variants may be sung higher or lower by up to this; 0 is off
-    edge_s : a rest within this of an end counts for it
+    metre : how much boundaries are judged by rests that come back with the metre, 0 to 1; the rest by rests alone
+    slack_s : ends of stretches that contain each other may differ by this
     min_members : families with fewer are left out
-    max_overlap : a place that shares more than this with a place of a stronger family, of both durations, is its
+    max_overlap : places that share more than this of both durations are one place; the stronger family has it
     """
 
     frame_s: float = 0.05
     max_gap_s: float = 0.15
     min_rest_s: float = 0.05
     min_duration_s: float = 2.0
-    max_duration_s: float = 5.5
+    max_duration_s: float = 6.0
     max_inner_rest_s: float = 1.0
     step_s: float = 0.1
     band: float = 0.1
     cap_cents: int = 200
-    threshold: float = 0.7
+    noise_quantile: float = 0.03
+    threshold: float = 0.6
     threshold_cents: float = 0.0
     max_transposition_cents: float = 0.0
-    edge_s: float = 0.2
+    metre: float = 0.75
+    slack_s: float = 0.5
     min_members: int = 2
-    max_overlap: float = 0.66
+    max_overlap: float = 0.8
 
     def __post_init__(self) -> None:
         for name, hint in typing.get_type_hints(type(self)).items():
@@ -61,7 +65,7 @@ class FamiliesConfig:
                 object.__setattr__(self, name, float(value) + 0.0)
             elif isinstance(value, bool) or not isinstance(value, int):
                 raise UsageError(f"families.{name} must be a whole number, got {value!r}")
-        for name in ("frame_s", "step_s", "min_duration_s", "threshold", "cap_cents", "edge_s"):
+        for name in ("frame_s", "step_s", "min_duration_s", "threshold", "cap_cents"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"families.{name} must be more than 0, got {getattr(self, name)}")
         for name in (
@@ -70,10 +74,11 @@ class FamiliesConfig:
             "max_inner_rest_s",
             "threshold_cents",
             "max_transposition_cents",
+            "slack_s",
         ):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"families.{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("band", "max_overlap"):
+        for name in ("band", "max_overlap", "metre", "noise_quantile"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"families.{name} must be 0 to 1, got {getattr(self, name)}")
         if not self.max_duration_s >= self.min_duration_s:

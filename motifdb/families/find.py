@@ -15,8 +15,6 @@ from motifdb.families.places import Places, places_of_seeds
 from motifdb.families.seeds import seeds_between_rests, seeds_from_candidates
 from motifdb.kernels.dtw_banded import REST, band_frames, places_within, window_medians
 
-_NOISE_SAMPLES = 200
-_NOISE_QUANTILE = 0.01
 _JUDGES = 300
 """The exemplar of a larger family is the nearest to so many of its members, evenly chosen."""
 
@@ -54,42 +52,16 @@ def find_families(
         seeds = seeds_from_candidates(melody, candidates, config)
     if not len(seeds):
         return []
-    threshold_cents = config.threshold_cents or config.threshold * noise_cents(melody, seeds, config)
     every = max(1, len(seeds) // 100)
     places = []
-    for k, found in enumerate(places_of_seeds(melody, seeds, threshold_cents, config)):
+    for k, found in enumerate(places_of_seeds(melody, seeds, config)):
         places.append(found)
         if progress is not None and (k % every == 0 or k + 1 == len(seeds)):
             progress(k + 1, len(seeds))
-    return [
-        _found(melody, family, threshold_cents, config)
-        for family in group(melody, places, threshold_cents, config)
-    ]
+    return [_found(melody, family, config) for family in group(melody, places, config)]
 
 
-def noise_cents(melody: Melody, seeds: NDArray[np.int64], config: FamiliesConfig) -> float:
-    """How near a seed comes to places that have nothing to do with it: the scope's own noise.
-
-    Up to 200 seeds, evenly chosen, are compared with 200 places, evenly chosen; the figure is the 1 % quantile of their
-    distances.
-    """
-    chosen = seeds[np.unique(np.linspace(0, len(seeds) - 1, _NOISE_SAMPLES).round().astype(np.int64))]
-    empty = np.empty(0, dtype=np.int32)
-    distances = []
-    for first, n in chosen.tolist():
-        starts = np.arange(0, melody.cents.size - n + 1, dtype=np.int64)
-        starts = starts[np.linspace(0, starts.size - 1, _NOISE_SAMPLES).round().astype(np.int64)]
-        starts = np.unique(starts[np.abs(starts - first) >= n])
-        _, totals, _ = places_within(
-            melody.cents[first : first + n], melody.cents, starts, np.zeros(starts.size, dtype=np.int64),
-            band_frames(n, config.band), config.cap_cents, np.int64(2**60),
-            empty, empty, np.empty(0, dtype=np.bool_), False,
-        )  # fmt: skip
-        distances.append(totals / (2.0 * n))
-    return max(1.0, float(np.quantile(np.concatenate(distances), _NOISE_QUANTILE)))
-
-
-def _found(melody: Melody, family: Places, threshold_cents: float, config: FamiliesConfig) -> FoundFamily:
+def _found(melody: Melody, family: Places, config: FamiliesConfig) -> FoundFamily:
     """Members by recording and start, with their distances to the exemplar."""
     first = np.sort(family.first)
     n = family.n_frames
@@ -105,7 +77,7 @@ def _found(melody: Melody, family: Places, threshold_cents: float, config: Famil
         Member(int(t), float(s), float(s + n * melody.frame_s), float(d), float(shift), 1.0)
         for t, s, d, shift in zip(tracks, start_s, distances, shifts, strict=True)
     ]
-    return FoundFamily(tuple(members), exemplar, threshold_cents)
+    return FoundFamily(tuple(members), exemplar, family.threshold_cents)
 
 
 def _to_one(

@@ -1,14 +1,17 @@
-"""From places to families: the strongest seed first, each stretch of melody once.
+"""From places to families: the strongest seed first, each stretch of melody once, phrases inside phrases.
 
-The strength of a seed is the sum over its places of ``1 - distance / (2 threshold)``, times the share of its places' ends
-that lie at a rest. The strongest seed's places become a family; a place of another seed that shares more than `max_overlap` of
-both durations with a place of a family is lost to that seed, whose strength falls; and so on.
+The strength of a seed is the sum over its places of ``1 - distance / (2 threshold)``, times its noise, times the square root of its
+duration, times the square of how surely its places begin and end at phrase boundaries: the mean evidence at their ends
+less 0.3 times the greatest mean evidence more than 0.6 s inside. The strongest seed's places become a family. A place of
+another seed is lost to that seed, whose strength falls, when it is the same stretch as a place of a family (it shares more
+than `max_overlap` of both durations) or straddles its end (it overlaps by more than `slack_s`, and neither contains the other).
+What is contained stays: a phrase may hold a shorter one.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,78 +19,92 @@ from numpy.typing import NDArray
 from motifdb.families.config import FamiliesConfig
 from motifdb.families.melody import Melody
 from motifdb.families.places import Places
+from motifdb.kernels.boundaries import (
+    border_profile,
+    clashes,
+    metre_frames,
+    metrical_evidence,
+    rest_evidence,
+    running_extreme,
+)
+
+_CLEAR_METRE = 0.05
+_N_PERIODS = 6
+_DECAY = 0.85
+_SLACK_S = 0.1
+_INSIDE_S = 0.6
+_INSIDE_WEIGHT = 0.3
 
 
-def rest_evidence(melody: Melody, config: FamiliesConfig) -> NDArray[np.float64]:
-    """1 for each frame within `edge_s` of a rest, else 0.
+def boundary_evidence(melody: Melody, config: FamiliesConfig) -> NDArray[np.float64]:
+    """How surely each border between frames is a boundary of a phrase, 0 to 1.
+
+    ``(1 - metre)`` parts are rests, `metre` parts rests that come back with the recording's metre; the former alone where a
+    recording has no clear metre.
 
     Returns
     -------
-    float64, shape (n_frames + 1,); entry i is the border before frame i
+    float64, shape (n_frames + 1,)
     """
-    reach = config.edge_s / config.frame_s
-    evidence = np.zeros(melody.cents.size + 1)
-    for start, end in zip(melody.rest_start, melody.rest_end, strict=True):
-        evidence[max(0, int(np.ceil(start - reach - 1e-9))) : int(end + reach + 1e-9) + 1] = 1.0
-    return evidence
+    out = np.zeros(melody.cents.size + 1)
+    slack = round(_SLACK_S / config.frame_s)
+    rests = np.column_stack([melody.rest_start, melody.rest_end])
+    for first, n in zip(melody.offsets[:-1].tolist(), melody.n_frames.tolist(), strict=True):
+        own = (rests[:, 0] >= first) & (rests[:, 0] <= first + n)
+        evidence = rest_evidence(rests[own] - first, n, config.frame_s)
+        period, clearness = metre_frames(melody.cents[first : first + n], config.frame_s)
+        if config.metre > 0 and clearness >= _CLEAR_METRE:
+            metrical = metrical_evidence(evidence, period, _N_PERIODS, _DECAY, slack)
+            evidence = (1 - config.metre) * evidence + config.metre * metrical
+        out[first : first + n + 1] = running_extreme(evidence, slack, True)
+    return out
 
 
-def group(
-    melody: Melody, places: Iterable[Places], threshold_cents: float, config: FamiliesConfig
-) -> list[Places]:
+def group(melody: Melody, places: Sequence[Places], config: FamiliesConfig) -> list[Places]:
     """The families' places, strongest first."""
-    evidence = rest_evidence(melody, config)
+    evidence = boundary_evidence(melody, config)
     found = [p for p in places if p.first.size >= config.min_members]
-    weights = [_weights(p, evidence, threshold_cents) for p in found]
+    weights = [_weights(p, evidence, config) for p in found]
     kept = [np.ones(p.first.size, dtype=np.bool_) for p in found]
     heap = [(-float(w.sum()), k, 0) for k, w in enumerate(weights)]
     heapq.heapify(heap)
     families: list[Places] = []
-    taken = _Taken(melody.cents.size, config)
+    taken_first = taken_end = np.empty(0, dtype=np.int64)
+    longest = max((p.n_frames for p in found), default=0)
+    slack = config.slack_s / config.frame_s
     while heap:
         strength, k, version = heapq.heappop(heap)
+        if strength >= 0:
+            break
         place = found[k]
         if version < len(families):  # others have taken places since: weigh again before believing it
-            kept[k] &= ~taken.covers(place)
+            kept[k] &= ~clashes(
+                place.first, place.n_frames, taken_first, taken_end, longest, config.max_overlap, slack
+            )
             if np.count_nonzero(kept[k]) >= config.min_members:
                 heapq.heappush(heap, (-float(weights[k][kept[k]].sum()), k, len(families)))
             continue
-        if strength >= 0:
-            break
-        family = Places(place.first[kept[k]], place.distance_cents[kept[k]], place.n_frames)
-        taken.add(family)
+        family = Places(
+            place.first[kept[k]],
+            place.distance_cents[kept[k]],
+            place.n_frames,
+            place.noise_cents,
+            place.threshold_cents,
+        )
         families.append(family)
+        taken_first = np.concatenate([taken_first, family.first])
+        taken_end = np.concatenate([taken_end, family.first + family.n_frames])
+        order = np.argsort(taken_first, kind="stable")
+        taken_first, taken_end = taken_first[order], taken_end[order]
     return families
 
 
-def _weights(places: Places, evidence: NDArray[np.float64], threshold_cents: float) -> NDArray[np.float64]:
-    ends = 0.5 * (evidence[places.first].mean() + evidence[places.first + places.n_frames].mean())
-    closeness = 1.0 - 0.5 * places.distance_cents / threshold_cents
-    return closeness * ends  # type: ignore[no-any-return]
-
-
-class _Taken:
-    """Spans that belong to a family, by first frame."""
-
-    def __init__(self, n_frames: int, config: FamiliesConfig) -> None:
-        self.share = config.max_overlap
-        self.longest = round(config.max_duration_s / config.frame_s)
-        self.first = np.empty(0, dtype=np.int64)
-        self.end = np.empty(0, dtype=np.int64)
-
-    def add(self, places: Places) -> None:
-        first = np.concatenate([self.first, places.first])
-        end = np.concatenate([self.end, places.first + places.n_frames])
-        order = np.argsort(first, kind="stable")
-        self.first, self.end = first[order], end[order]
-
-    def covers(self, places: Places) -> NDArray[np.bool_]:
-        """Which places share more than the allowed part of both durations with a span."""
-        out = np.zeros(places.first.size, dtype=np.bool_)
-        for k, first in enumerate(places.first.tolist()):
-            end = first + places.n_frames
-            a, b = np.searchsorted(self.first, [first - self.longest, end])
-            common = np.minimum(self.end[a:b], end) - np.maximum(self.first[a:b], first)
-            longer = np.maximum(self.end[a:b] - self.first[a:b], places.n_frames)
-            out[k] = bool(np.any(common > self.share * longer))
-        return out
+def _weights(places: Places, evidence: NDArray[np.float64], config: FamiliesConfig) -> NDArray[np.float64]:
+    """What each place adds to its seed's strength."""
+    profile = border_profile(evidence, places.first, places.n_frames)
+    inside = round(_INSIDE_S / config.frame_s)
+    within = profile[inside:-inside] if profile.size > 2 * inside else np.zeros(1)
+    ends = max(0.0, 0.5 * (profile[0] + profile[-1]) - _INSIDE_WEIGHT * float(within.max()))
+    closeness = 1.0 - 0.5 * places.distance_cents / places.threshold_cents
+    scale = places.noise_cents * np.sqrt(places.n_frames) * ends**2
+    return closeness * scale  # type: ignore[no-any-return]

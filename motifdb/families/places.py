@@ -21,6 +21,10 @@ from motifdb.kernels.dtw_banded import (
 )
 
 
+_NOISE_PLACES = 500
+_LEAST_NOISE_CENTS = 1.0
+
+
 @dataclass(frozen=True)
 class Places:
     """Where one seed is sung, itself first, then by distance; no two overlap.
@@ -30,16 +34,18 @@ class Places:
     first : int64, shape (n_places,), first frame
     distance_cents : float64, as many
     n_frames : their common length
+    noise_cents : the seed's noise
+    threshold_cents : the largest distance that was let in
     """
 
     first: NDArray[np.int64]
     distance_cents: NDArray[np.float64]
     n_frames: int
+    noise_cents: float
+    threshold_cents: float
 
 
-def places_of_seeds(
-    melody: Melody, seeds: NDArray[np.int64], threshold_cents: float, config: FamiliesConfig
-) -> Iterator[Places]:
+def places_of_seeds(melody: Melody, seeds: NDArray[np.int64], config: FamiliesConfig) -> Iterator[Places]:
     """The places of each seed, in the seeds' order.
 
     A place is as long as its seed. Of places that overlap the nearest stays, the earlier of two as near.
@@ -48,7 +54,7 @@ def places_of_seeds(
     for first, n_frames in seeds.tolist():
         if n_frames not in by_length:
             by_length[n_frames] = _Search(melody, n_frames, config)
-        yield by_length[n_frames].places(first, threshold_cents)
+        yield by_length[n_frames].places(first)
 
 
 class _Search:
@@ -70,7 +76,7 @@ class _Search:
         if config.max_transposition_cents > 0:
             self.medians = window_medians(self.line, self.starts, n_frames)
 
-    def places(self, first: int, threshold_cents: float) -> Places:
+    def places(self, first: int) -> Places:
         query = self.line[first : first + self.n]
         starts, shifts = self.starts, self.shifts
         if self.medians is not None:
@@ -79,10 +85,29 @@ class _Search:
             is_near = np.abs(shifts) <= self.config.max_transposition_cents
             is_near &= (self.medians != REST) & (own != REST)
             starts, shifts = starts[is_near], shifts[is_near]
-        limit = int(threshold_cents * 2 * self.n)
+        noise_cents = self._noise_cents(query, first, starts, shifts)
+        threshold_cents = self.config.threshold_cents or self.config.threshold * noise_cents
+        limit = np.int64(threshold_cents * 2 * self.n)
         found, totals, _ = places_within(
             query, self.line, starts, shifts, self.band, self.config.cap_cents, limit,
             self.low, self.high, self.has_rest, True,
         )  # fmt: skip
         kept, kept_totals = pick_apart(first, starts[found], totals, self.n)
-        return Places(kept, kept_totals / (2.0 * self.n), self.n)
+        return Places(kept, kept_totals / (2.0 * self.n), self.n, noise_cents, threshold_cents)
+
+    def _noise_cents(
+        self, query: NDArray[np.int32], first: int, starts: NDArray[np.int64], shifts: NDArray[np.int64]
+    ) -> float:
+        """How near the seed comes to places that have nothing to do with it: at most 500, evenly chosen."""
+        is_other = np.flatnonzero(np.abs(starts - first) >= self.n)
+        if not is_other.size:
+            return _LEAST_NOISE_CENTS
+        chosen = is_other[
+            np.unique(np.linspace(0, is_other.size - 1, _NOISE_PLACES).round().astype(np.int64))
+        ]
+        _, totals, _ = places_within(
+            query, self.line, starts[chosen], shifts[chosen], self.band, self.config.cap_cents, np.int64(2**60),
+            self.low, self.high, self.has_rest, False,
+        )  # fmt: skip
+        quantile = float(np.quantile(totals / (2.0 * self.n), self.config.noise_quantile))
+        return max(quantile, _LEAST_NOISE_CENTS)
