@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,9 @@ PATHS = {
 
 FAMILIES_ID = ids.analysis_id("families", 1, {"scope": "recording"}, PITCH_ID)
 FAMILY = ids.hash_text("a family")
+MINED = MINING_ID["gap 0"]
+WIDE_ID = ids.analysis_id("mining", 1, {"scope": "corpus"}, MINED)
+WIDE = ids.hash_text("a motif over all recordings")
 
 
 def corpus_rows() -> dict[str, list[dict[str, Any]]]:
@@ -33,8 +37,27 @@ def corpus_rows() -> dict[str, list[dict[str, Any]]]:
         row["path"] = PATHS.get(row["path"], row["path"])
         if row["path"] == PATHS["amina.pitch"]:
             row["singer"] = "Āmina <tab>\tx"
+    _add_wide_motif(rows)
     _add_family(rows)
     return rows
+
+
+def _add_wide_motif(rows: dict[str, list[dict[str, Any]]]) -> None:
+    """A motif over all recordings, where the motifs of two recordings with the same pattern sound."""
+    same = [m for m in rows["motifs"] if m["analysis_id"] == MINED and m["contour"] == "+1 -2 +1"]
+    assert {m["scope_key"] for m in same} == {RECORDING["amina"], RECORDING["bela"]}
+    of_mining = next(a for a in rows["analyses"] if a["analysis_id"] == MINED)
+    parameters = json.loads(of_mining["parameters"]) | {"scope": "corpus", "inputs_hash": "ab"}
+    rows["analyses"].append(
+        of_mining
+        | {"analysis_id": WIDE_ID, "name": "wide", "parameters": ids.canonical_json(parameters)}
+        | {"inputs_hash": "ab", "n_inputs": 4}
+    )
+    rows["motifs"].append(
+        same[0] | {"motif_id": WIDE, "analysis_id": WIDE_ID, "scope": "corpus", "scope_key": "all"}
+    )
+    own = {m["motif_id"] for m in same}
+    rows["occurrences"] += [o | {"motif_id": WIDE} for o in rows["occurrences"] if o["motif_id"] in own]
 
 
 def _add_family(rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -64,6 +87,3 @@ def _add_family(rows: dict[str, list[dict[str, Any]]]) -> None:
 def corpus_tables() -> dict[str, pa.Table]:
     """Every table, of the declared schema."""
     return {name: TABLES[name].table(rows) for name, rows in corpus_rows().items()}
-
-
-MINED = MINING_ID["gap 0"]

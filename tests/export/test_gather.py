@@ -10,7 +10,7 @@ from motifdb.errors import NotFoundError, UsageError
 from motifdb.export.gather import Source, Wanted
 from motifdb.export.rows import Recording
 from motifdb.query.database import Database
-from tests.export.corpus import FAMILY, MINED
+from tests.export.corpus import FAMILY, MINED, WIDE
 from tests.query.example import RECORDING
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -70,6 +70,18 @@ def test_a_motif_is_of_the_recordings_where_it_sounds(database: Database, rows: 
     assert recording.n_places == motif["occurrences"]
     with pytest.raises(NotFoundError, match="does not sound in"):
         Source(database, Wanted(motif=motif["motif_id"], recording="silence"))
+
+
+def test_a_motif_over_several_recordings_is_in_each(database: Database, rows: Rows) -> None:
+    for wanted in (Wanted(analysis="wide"), Wanted(motif=WIDE)):
+        found = {r.id: r for r in Source(database, wanted).recordings() if r.patterns}
+        assert set(found) == {RECORDING["amina"], RECORDING["bela"]}
+        for id_, recording in found.items():
+            true = sorted(
+                o["start_s"] for o in rows["occurrences"] if (o["motif_id"], o["recording_id"]) == (WIDE, id_)
+            )
+            assert [p.id for p in recording.patterns] == [WIDE]
+            assert [place.start_s for place in recording.patterns[0].places] == true
 
 
 def test_a_family_has_the_segments_inside_its_members(database: Database, rows: Rows) -> None:

@@ -189,7 +189,7 @@ class Trace:
             "code": f"motifdb {row['code_version']}",
             "stage_version": row["stage_version"],
             "frozen_inputs": row["n_inputs"],
-            "inputs_hash": row["inputs_hash"],
+            "inputs_hash": None if "inputs_hash" in values else row["inputs_hash"],
         }
         sources = self._commit_of(analysis_id, scope_key)
         if row["parent_id"]:
