@@ -18,7 +18,7 @@ from motifdb.query.cache import build, keys
 from motifdb.query.sql import Session
 from tests.query.filters import NAMES, Question, compared, difference, random_database, random_question
 
-N_QUESTIONS = 120
+N_QUESTIONS = 80
 Sides = tuple[Snapshot, duckdb.DuckDBPyConnection]
 
 
