@@ -7,9 +7,10 @@ synthesiser. `Sound.source` says which it is, and `Sound.note` why it is nothing
 
 from __future__ import annotations
 
+import contextlib
 import io
 import wave
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +30,10 @@ Source = Literal["kept", "file", "f0"]
 
 SUNG_HZ = 16_000
 """Sample rate of sung pitch."""
+
+READ_ON_S = 60.0
+"""So much more is read after the last stretch: a decoder that reaches the end is kept, one that is left is started anew,
+which costs more than a minute of sound."""
 
 SOURCES: dict[Source, str] = {
     "kept": "sound kept in the database",
@@ -221,7 +226,9 @@ class Listener:
         from motifdb.pipelines.inputs.decode import shared_decoder
 
         stream = shared_decoder().open(path, channel=self._files.channel(recording_id))
-        parts = cut(iter(stream), stream.sample_rate_hz, spans)
+        blocks = iter(stream)
+        parts = cut(blocks, stream.sample_rate_hz, spans)
+        _read_on(blocks, round(READ_ON_S * stream.sample_rate_hz))
         if any(part.size == 0 for part in parts):
             raise InputError("other-sound", f"{path.name} is shorter than recording {recording_id[:8]}")
         return [
@@ -257,6 +264,15 @@ def cut(
         if at >= max(last):
             break
     return [np.concatenate(p) if p else np.zeros(0, np.float32) for p in parts]
+
+
+def _read_on(blocks: Iterator[NDArray[np.float32]], n_samples: int) -> None:
+    """Read blocks until their end, or so many samples further; what is wrong with them there concerns nobody."""
+    with contextlib.suppress(InputError):
+        for block in blocks:
+            n_samples -= block.size
+            if n_samples < 0:
+                return
 
 
 def sung(pitch: PitchCurve, start_s: float, end_s: float) -> NDArray[np.float32]:
