@@ -147,6 +147,10 @@ def _named(text: str, tree: dict[str, Any]) -> Statement:
             tables_named.append(node["qualified_name"]["path"])
         elif kind == "TABLE_FUNCTION":
             _allow_function(node["function"], found)
+            # it stands where a table does: only its arguments are values
+            stack.extend(value for key, value in node.items() if key != "function")
+            stack.extend(node["function"].values())
+            continue
         elif kind == "FUNCTION":
             _note_function(str(node.get("function_name", "")).lower(), found)
         elif kind == "SHOW_REF" and not node.get("query"):
