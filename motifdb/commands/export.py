@@ -11,7 +11,7 @@ import typer
 from motifdb.pipelines.terminal import At, Db
 
 MANY = 10
-"""Recordings from which on an export says how far it is."""
+"""Recordings from which on an export says how far it is; notes that are shown."""
 
 
 class ExportFormat(StrEnum):
@@ -114,5 +114,9 @@ def export(
             )
         finally:
             progress.close()
-    for line in (*done.notes, *([done.summary()] if done.out is not None else [])):
-        typer.echo(line)
+    for line in done.notes[:MANY]:
+        typer.echo(f"note: {line}", err=True)
+    if len(done.notes) > MANY:
+        typer.echo(f"note: and {len(done.notes) - MANY:,} more recordings likewise", err=True)
+    if done.out is not None:
+        typer.echo(done.summary())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from motifdb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from motifdb.catalog.store import Snapshot
     from motifdb.query.database import Database
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -119,8 +120,10 @@ def _beginning(database: Database, wanted: str, kinds: Sequence[str]) -> list[tu
 def _not_there(database: Database, wanted: str, kinds: Sequence[str]) -> str:
     listed = " or ".join([", ".join(kinds[:-1]), kinds[-1]]) if len(kinds) > 1 else kinds[0]
     sentence = f"there is no {listed} {wanted!r} here"
-    names: set[str] = set()
     snapshot = database.snapshot
+    if "recording" in kinds and (unusable := _unusable(snapshot, wanted)):
+        return unusable
+    names: set[str] = set()
     if "recording" in kinds:
         paths = snapshot.table("files", ["path"], "state = 'input'").column(0).to_pylist()
         names |= set(paths) | {PurePosixPath(p).name for p in paths}
@@ -135,3 +138,14 @@ def _not_there(database: Database, wanted: str, kinds: Sequence[str]) -> str:
     ways += ["a contour such as '+1 -2 +1'"] if "motif" in kinds else []
     ways += ["the path of a file"] if "recording" in kinds else []
     return f"{sentence}; give {' or '.join(ways)}"
+
+
+def _unusable(snapshot: Snapshot, wanted: str) -> str:
+    """What happened to the file of this name that is no recording; empty where there is none."""
+    for row in snapshot.table("failures", ["path", "reason"]).to_pylist():
+        if wanted in (row["path"], PurePosixPath(row["path"]).name):
+            return f"{row['path']} is no recording here, it could not be used: {row['reason']}"
+    for path in snapshot.table("files", ["path"], "state = 'skipped'").column(0).to_pylist():
+        if wanted in (path, PurePosixPath(path).name):
+            return f"{path} is no recording here, it was skipped: it holds neither audio nor an f0 track"
+    return ""

@@ -180,5 +180,9 @@ def test_what_is_not_clear_or_not_there_is_a_sentence(database: Database, rows: 
         what_is_meant(database, "silense.pitch")
     with pytest.raises(NotFoundError, match="give the beginning of an id or a contour"):
         what_is_meant(database, "zzzz", ("motif",))
+    with pytest.raises(NotFoundError, match="could not be used: the file is empty"):
+        what_is_meant(database, "broken.wav")
+    with pytest.raises(NotFoundError, match=r"notes\.txt is no recording here, it was skipped"):
+        what_is_meant(database, "notes.txt", ("recording",))
     with pytest.raises(NotFoundError, match="no recording ''"):
         what_is_meant(database, " ", ("recording",))
