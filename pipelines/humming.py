@@ -28,7 +28,7 @@ class Hum:
 
     Attributes
     ----------
-    cents : float64, cents over 440 Hz of the voiced frames, joined
+    cents : float64, cents over 440 Hz of the voiced frames, joined as `motifdb.query.search.voiced` says
     hop_s : between them
     path : of the file
     is_f0 : whether the file was a pitch track
@@ -113,10 +113,9 @@ def read_hum(path: str | Path, tracker: str | None = None, *, hop: Fraction | fl
 
 
 def _hum(track: PitchTrack, file: Path, is_f0: bool) -> Hum:
-    from motifdb.kernels.cents import cents_from_hz
+    from motifdb.query.search.voiced import voiced_cents
 
-    cents = cents_from_hz(track.f0_hz)
-    voiced = cents[np.isfinite(cents)]
+    voiced = voiced_cents(track.f0_hz, track.hop_s).astype(np.float64)
     if not voiced.size:
         raise UsageError(f"{file} has no voiced frame, so there is no melody to search for; hum it louder")
     return Hum(voiced, track.hop_s, file, is_f0)

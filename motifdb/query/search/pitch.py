@@ -246,7 +246,8 @@ def places(voiced: Voiced, query: Query, hits: Hits, owner: NDArray[np.int32]) -
     found = []
     for i in range(hits.cost.size):
         piece = int(hits.piece[i])
-        start_s, end_s = voiced.times(piece, float(hits.begin_s[i]), float(hits.end_s[i]))
+        slack_s = query.hop_s / 2
+        start_s, end_s = voiced.times(piece, float(hits.begin_s[i]), float(hits.end_s[i]), slack_s)
         found.append(
             Place(
                 voiced.recording_ids[owner[piece]],

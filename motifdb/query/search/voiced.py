@@ -1,7 +1,8 @@
 """The pitch of a snapshot as search reads it: voiced time only, cut into pieces at long rests, on grids of any hop.
 
-**Voiced time.** Unvoiced frames are left out and what remains is joined, so that a breath more or less changes nothing; a
-rest longer than `LONGEST_REST_S` ends a piece, and nothing is found across it.
+**Voiced time.** Gaps of at most `BRIDGED_S`, such as consonants, are bridged by a straight line in cents, so that they keep
+their time. Longer gaps are left out and what remains is joined, so that a breath more or less changes nothing; a rest longer than
+`LONGEST_REST_S` ends a piece, and nothing is found across it.
 
 **Grid.** Frame k of a grid of hop h is the mean of the cents over the voiced time from k h to (k + 1) h of its piece, rounded to whole
 cents. The last frame that is not full is left out.
@@ -28,6 +29,9 @@ from motifdb.kernels.voiced_grid import averaged, grid_pieces
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
+
+BRIDGED_S = 0.2
+"""A longer gap is left out of time."""
 
 LONGEST_REST_S = 3.0
 """A longer rest ends a piece."""
@@ -91,9 +95,12 @@ class Voiced:
                 self._grids[hop_s] = Grid(series, offset)
             return self._grids[hop_s]
 
-    def times(self, piece: int, begin_s: float, end_s: float) -> tuple[float, float]:
-        """Start and end in the recording, in seconds, of a stretch of a piece's voiced time."""
-        return self.piece_runs[piece].span(begin_s, end_s)
+    def times(self, piece: int, begin_s: float, end_s: float, slack_s: float = 0.0) -> tuple[float, float]:
+        """Start and end in the recording, in seconds, of a stretch of a piece's voiced time.
+
+        Where it begins or ends with no more than `slack_s` beyond a gap, that is left out: on a grid nobody knows better.
+        """
+        return self.piece_runs[piece].span(begin_s, end_s, slack_s)
 
     def between(self, recording_id: str, start_s: float, end_s: float) -> tuple[NDArray[np.float32], float]:
         """The voiced cents of a stretch of a recording, joined, and the time between them; empty where it is not there."""
@@ -126,10 +133,15 @@ class Runs:
     hop_s: float
     n_frames: int
 
-    def span(self, begin_s: float, end_s: float) -> tuple[float, float]:
+    def span(self, begin_s: float, end_s: float, slack_s: float) -> tuple[float, float]:
         """From the start of the first voiced frame to the end of the last one in a stretch of voiced time."""
         a = min(int(begin_s / self.hop_s + 1e-6), self.n_frames - 1)
         b = min(max(int(np.ceil(end_s / self.hop_s - 1e-6)) - 1, a), self.n_frames - 1)
+        slack = int(slack_s / self.hop_s + 1e-6)
+        after = int(self.first[np.searchsorted(self.first, a + slack, "right") - 1])
+        before = int(self.first[np.searchsorted(self.first, b, "right") - 1])
+        a = after if a < after <= b else a
+        b = before - 1 if b - before < slack and before - 1 > a else b
         return self._time(a), self._time(b) + self.hop_s
 
     def voiced_before(self, time_s: float) -> float:
@@ -146,18 +158,29 @@ class Runs:
         return float(self.time_s[run] + (frame - self.first[run]) * self.hop_s)
 
 
-def voiced_cents(f0_hz: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cents over 440 Hz of the voiced frames, joined and clipped to the range of search.
+def voiced_cents(f0_hz: NDArray[np.float32], hop_s: float) -> NDArray[np.float32]:
+    """Cents over 440 Hz in voiced time: short gaps bridged, long ones left out, clipped to the range of search.
 
-    >>> voiced_cents(np.array([440, 0, 880], np.float32)).tolist()
-    [0.0, 1200.0]
+    >>> voiced_cents(np.array([440, 0, 880, *[0] * 30, 440], np.float32), 0.01).tolist()
+    [0.0, 600.0, 1200.0, 0.0]
     """
+    return _voiced(f0_hz, hop_s)[1]
+
+
+def _voiced(f0_hz: NDArray[np.float32], hop_s: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Frames of voiced time, and their cents."""
     millicents = millicents_from_hz(f0_hz)
-    return _clipped(millicents[millicents != UNVOICED])
-
-
-def _clipped(millicents: NDArray[np.int32]) -> NDArray[np.float32]:
-    return np.clip(millicents / 1000.0, -MAX_CENTS, MAX_CENTS).astype(np.float32)
+    frames = np.flatnonzero(millicents != UNVOICED)
+    cents = np.clip(millicents[frames] / 1000.0, -MAX_CENTS, MAX_CENTS).astype(np.float32)
+    steps = np.diff(frames)
+    is_bridged = (steps > 1) & ((steps - 1) * hop_s <= BRIDGED_S + 1e-9)
+    if not is_bridged.any():
+        return frames, cents
+    change = np.zeros(millicents.size + 1, np.int8)
+    change[frames[:-1][is_bridged] + 1] += 1
+    change[frames[1:][is_bridged]] -= 1
+    every = np.flatnonzero((millicents != UNVOICED) | (np.cumsum(change[:-1]) > 0))
+    return every, np.interp(every, frames, cents).astype(np.float32)
 
 
 def on_grid(cents: NDArray[np.float32], hop_s: float, grid_hop_s: float) -> NDArray[np.float32]:
@@ -182,11 +205,9 @@ class _Builder:
     runs: list[Runs] = field(default_factory=list)
 
     def add(self, recording: int, f0_hz: NDArray[np.float32], hop_s: float, start_s: float) -> None:
-        millicents = millicents_from_hz(f0_hz)
-        frames = np.flatnonzero(millicents != UNVOICED)
+        frames, cents = _voiced(f0_hz, hop_s)
         if not frames.size:
             return
-        cents = _clipped(millicents[frames])
         steps = np.diff(frames)
         run_first = np.concatenate([[0], np.flatnonzero(steps > 1) + 1])
         cuts = np.flatnonzero((steps - 1) * hop_s > LONGEST_REST_S) + 1
