@@ -239,9 +239,11 @@ class Listener:
     def _sung(self, recording_id: str, span: tuple[float, float], note: str) -> Sound:
         from motifdb.query.stored_pitch import stored_pitch
 
-        if self._curve is None or self._curve[0] != recording_id:
-            self._curve = (recording_id, stored_pitch(self._snapshot, recording_id, self._pitch_analysis))
-        return Sound(sung(self._curve[1], *span), SUNG_HZ, "f0", span[0], note)
+        held = self._curve  # read once: threads of a server share a listener
+        if held is None or held[0] != recording_id:
+            held = (recording_id, stored_pitch(self._snapshot, recording_id, self._pitch_analysis))
+            self._curve = held
+        return Sound(sung(held[1], *span), SUNG_HZ, "f0", span[0], note)
 
 
 def cut(
