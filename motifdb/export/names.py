@@ -18,13 +18,13 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)$")
 def safe_stem(path: str) -> str:
     r"""A path's name without its ending, as a name that every common file system takes.
 
-    >>> safe_stem("Zeki/Ārabhi: 100%25.wav"), safe_stem("con.wav"), safe_stem("..."), safe_stem("a/.b")
+    >>> safe_stem("Zeki/Ārabhi: 100%25.wav"), safe_stem("con.wav"), safe_stem("..."), safe_stem("a/-b")
     ('Ārabhi_ 100%25', 'con_', 'recording', '_b')
     """
     name = PurePosixPath(path).name
     stem = name if name.startswith(".") else PurePosixPath(path).stem
     stem = _ODD.sub("_", unicodedata.normalize("NFC", stem)).strip(" ")
-    stem = re.sub(r"^\.+", "_", stem.rstrip("."))
+    stem = re.sub(r"^[.-]+", "_", stem.rstrip("."))  # hidden; an option of every command
     raw = stem.encode("utf-8", "replace")[:MOST_BYTES]
     stem = raw.decode("utf-8", "ignore").rstrip(" .")
     if not stem.strip("_. "):
