@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from motifdb.errors import DatabaseError, MotifdbError, NotFoundError, UsageError, nearest
 from motifdb.query.macros import MACROS
-from motifdb.query.relations import relations
+from motifdb.query.relations import meant, relations
 
 
 def first_line(error: BaseException) -> str:
@@ -36,9 +36,7 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
             f"{match[1]!r} is no contour; write one as text like '+1 -2', or as a list of symbols"
         )
     if match := re.search(r"Table with name (\S+) does not exist", line):
-        return NotFoundError(
-            f"there is no table {match[1]!r}{place}; {nearest(match[1].lower(), relations())}"
-        )
+        return NotFoundError(f"there is no table {match[1]!r}{place}; {meant(match[1], relations())}")
     if column := _missing_column(line):
         known = {c.name for name in names for c in relations()[name].columns}
         known |= set(

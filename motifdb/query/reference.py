@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from motifdb.errors import NotFoundError, nearest
+from motifdb.errors import NotFoundError
 from motifdb.query import relations
 from motifdb.query.macros import MACROS, MacroSpec
 from motifdb.query.table_functions import FUNCTIONS, TableFunction
@@ -17,7 +17,7 @@ from motifdb.query.table_functions import FUNCTIONS, TableFunction
 def tables() -> pa.Table:
     """Every table, view, table function and function: name, kind, what one row is or what it gives, key columns."""
     known = relations.tables()
-    answers = [(f.signature, "table function", f.row) for f in FUNCTIONS.values()]
+    answers = [(f"{f.name}({f.parameters[0].name}, ...)", "table function", f.row) for f in FUNCTIONS.values()]
     gives = [(m.signature, "function", m.meaning) for m in MACROS.values()]
     names, kinds, meanings = zip(*answers, *gives, strict=True)
     more = pa.table(
@@ -44,7 +44,7 @@ def describe(name: str) -> pa.Table:
         return _table_function(FUNCTIONS[wanted])
     known = [*relations.relations(), *FUNCTIONS, *MACROS]
     if wanted not in known:
-        raise NotFoundError(f"there is no table or function {name!r}; {nearest(wanted, known)}")
+        raise NotFoundError(f"there is no table or function {name!r}; {relations.meant(wanted, known)}")
     return relations.describe(wanted)
 
 

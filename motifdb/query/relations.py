@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -61,8 +62,18 @@ def relation(name: str) -> TableSpec | ViewSpec:
             raise NotFoundError(
                 f"{name.lower()} is a function, no table; `motifdb describe {name.lower()}` explains it"
             )
-        raise NotFoundError(f"there is no table {name!r}; {nearest(name.lower(), known)}")
+        raise NotFoundError(f"there is no table {name!r}; {meant(name, known)}")
     return known[name.lower()]
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Which of many names was probably meant, or where they are listed.
+
+    >>> meant("motif", relations()), meant("xyzzy", relations())
+    ("did you mean 'motifs'?", '`motifdb tables` lists what there is')
+    """
+    hint = nearest(name.lower(), known)
+    return hint if hint.startswith("did you mean") else "`motifdb tables` lists what there is"
 
 
 def duckdb_type(type_: pa.DataType) -> str:
