@@ -379,14 +379,14 @@ def _found_again(
                     for p in search_voiced(voiced, query, n=len(allowed), recordings=allowed, once=True)
                 ]
                 if n < PLAIN_RENDITIONS:
-                    slow = [
-                        p.recording_id for p in plain(voiced, query, len(voiced.recording_ids), once=True)
-                    ]
-                    said = {
-                        "search": fast,
-                        "free subsequence DTW": by_free_dtw(voiced, query),
-                        "mass": by_mass(voiced, query),
-                    }
+                    slow = plain(voiced, query, len(voiced.recording_ids), once=True)
+                    same = [p.recording_id for p in slow if p.recording_id in set(allowed)]
+                    differing += fast != same
+                said = {
+                    "search": fast,
+                    "free subsequence DTW": by_free_dtw(voiced, query),
+                    "mass": by_mass(voiced, query),
+                }
                 for method, names in said.items():
                     names = [r for r in names if r not in hidden]
                     at = next((i for i, r in enumerate(names, 1) if r in wanted), 10**9)

@@ -72,9 +72,10 @@ def test_a_transposition_changes_nothing(query: list[int], shift: int) -> None:
 
 
 def test_sums_stay_exact_at_the_largest() -> None:
-    query = np.where(np.arange(MAX_FRAMES) % 2, MAX_CENTS, -MAX_CENTS).tolist()
+    most = int(MAX_CENTS)
+    query = [most if i % 2 else -most for i in range(MAX_FRAMES)]
     opposite = [-q for q in query]
-    apart = [MAX_CENTS] * (MAX_FRAMES - 1) + [-MAX_CENTS]
+    apart = [most] * (MAX_FRAMES - 1) + [-most]
     for window in (opposite, apart):
         (cost,) = _costs(query, window, 1)
         assert cost < ABANDONED

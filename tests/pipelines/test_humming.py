@@ -24,7 +24,7 @@ RATE_HZ = 16_000
 runner = CliRunner()
 
 
-def _write_wav(path: Path, f0_hz: np.ndarray, hop_s: float = HOP_S, level: float = 0.3) -> Path:  # type: ignore[type-arg]
+def _write_wav(path: Path, f0_hz: np.ndarray, hop_s: float = HOP_S, level: float = 0.3) -> Path:
     """A sung line: a few harmonics of f0."""
     hz = np.repeat(f0_hz, round(hop_s * RATE_HZ))
     phase = 2 * np.pi * np.cumsum(hz) / RATE_HZ

@@ -103,8 +103,8 @@ def _plain(voiced: Voiced, query: Query, n: int) -> Any:
             series = grid.series[grid.offset[piece] : grid.offset[piece + 1]]
             costs = np.empty(max(series.size - size + 1, 0), np.float32)
             every_cost(pad, query.band, series, 0, costs)
-            begin = np.arange(costs.size)
-            means = [reference.rounded_mean(series[b : b + size].tolist()) for b in begin]
+            begin = np.arange(costs.size, dtype=np.float64)
+            means = [reference.rounded_mean(series[b : b + size].tolist()) for b in range(costs.size)]
             ones = np.ones(costs.size, np.int64)
             every.append(
                 Hits(costs, ones * piece, begin * hop_s, (begin + size) * hop_s, ones * k, np.array(means, np.float32))
@@ -157,7 +157,8 @@ def test_a_slower_or_faster_query_finds_its_source(voiced: Voiced, stretch: floa
     at = (np.arange(round(70 / stretch)) * stretch).astype(int)
     query = query_on_grid(_walk(3, 300)[100:200][at], HOP_S)
     best = search_voiced(voiced, query, n=1)[0]
-    assert (best.recording_id, best.start_s) == ("song 3", pytest.approx(5.0, abs=0.5))
+    assert best.recording_id == "song 3"
+    assert best.start_s == pytest.approx(5.0, abs=0.5)
     assert best.tempo_ratio == pytest.approx(stretch, rel=0.1)
     stiff = search_voiced(voiced, query, n=1, tempo=False)[0]
     assert stiff.tempo_ratio == 1
@@ -268,7 +269,8 @@ def test_a_motif_finds_its_occurrences(sung_db: Path) -> None:
 def test_a_melody_of_the_database_finds_itself(sung_db: Path) -> None:
     with Database(sung_db) as database:
         pitch = voiced_pitch(database.snapshot)
-        cents, hop_s = pitch.between(RECORDING["chitra"], 0.0, 100.0)
+        heard, hop_s = pitch.between(RECORDING["chitra"], 0.0, 100.0)
+        cents = heard.astype(np.float64)
         best = search_pitch(database, cents[:40] + 500.0, hop_s, n=1)[0]
         assert (best.recording_id, best.transposition_cents) == (RECORDING["chitra"], -500)
         with pytest.raises(NotFoundError, match="no pitch of recording"):
