@@ -26,9 +26,9 @@ from motifdb.pipelines.families_options import (
     Parent,
     families_analysis,
     find_parents,
+    freely_named,
     newest_families,
     nobody_meant,
-    require_free_name,
     stored_analysis,
 )
 from motifdb.pipelines.families_work import FamilyItem, FamilyTask
@@ -129,7 +129,7 @@ class _Job:
             newest["name"] if newest else options.own_name(), parent.id, options, scope
         )
         if newest is None:
-            require_free_name(stored, wanted, options)
+            wanted = freely_named(stored, wanted, options)
         if newest is not None and newest["analysis_id"] != wanted.id:
             if not options.refresh:
                 old = stored_analysis(newest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import NotFoundError, UsageError, nearest
@@ -200,14 +200,26 @@ def stored_analysis(row: Mapping[str, Any]) -> Analysis:
     )
 
 
-def require_free_name(stored: list[dict[str, Any]], wanted: Analysis, options: FamiliesOptions) -> None:
-    """Refuse a name that stands for other parameters; the same ones on other pitch, or other inputs, are not others."""
+def freely_named(stored: list[dict[str, Any]], wanted: Analysis, options: FamiliesOptions) -> Analysis:
+    """The analysis under a name that stands for nothing else.
+
+    The same parameters on other pitch, or other inputs, are nothing else. A name of the job's own that an analysis with other
+    parameters has (an older version's, with other defaults) is told from it by the id.
+
+    Raises
+    ------
+    UsageError
+        where such an analysis has the name that was asked for.
+    """
     for row in stored:
         if row["kind"] == "families" and row["name"] == wanted.name and not _asks_for(row, options):
+            if options.name is None:
+                return replace(wanted, name=f"{wanted.name} {wanted.id[:6]}")
             raise UsageError(
                 f"the name {wanted.name!r} is taken by analysis {row['analysis_id'][:8]}, which has other parameters or is"
                 " older; choose another one with --name"
             )
+    return wanted
 
 
 def nobody_meant(scope: str, labels: Mapping[str, Mapping[str, set[str]]]) -> NotFoundError:

@@ -198,6 +198,18 @@ def test_families_grow_from_motifs(here: Path) -> None:
     assert violations(db) == []
 
 
+def test_other_defaults_under_the_same_name_are_told_apart(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where an older version made `families` with defaults of its own."""
+    db = here / "songs.motifdb"
+    other = FamiliesConfig(min_members=3)
+    monkeypatch.setattr(FamiliesOptions, "own_name", lambda self: "families")
+    made = make(db, config=other, recordings=(by_path(db)["0.csv"],)).made[0]
+    assert made.analysis.name == f"families {made.analysis.id[:6]}"
+    assert make(db, config=other, recordings=(by_path(db)["0.csv"],)).made[0].n_made == 0
+
+
 # -- the command ------------------------------------------------------------------------------------------
 
 
