@@ -303,3 +303,22 @@ def test_the_examples_of_the_page_on_sql_are_answered(songbook_db: Path, facts: 
     )
     with Database(songbook_db) as database:
         assert len(database.sql(examples[number], given)) >= 10
+
+
+def test_two_singers_may_be_named(songbook_db: Path) -> None:
+    """As the page says; the two that it would choose itself are named here, the other way round."""
+    question = QUESTIONS["Which figures set singer A apart from singer B?"]
+    assert "pair(singer, side) as (values ('Amina', 1), ('Bela', 2))" in PAGE
+    named = re.sub(
+        r"pair as \(.*?\n\)",
+        "pair(singer, side) as (values ('singer b', 1), ('singer a', 2))",
+        question,
+        count=1,
+        flags=re.S,
+    )
+    with Database(songbook_db) as database:
+        chosen, turned = database.sql(question).rows(), database.sql(named).rows()
+    assert [(r["contour"], r["in_a"], r["in_b"]) for r in turned] == [
+        (r["contour"], r["in_b"], r["in_a"]) for r in chosen
+    ]
+    assert [r["log_odds"] for r in turned] == [-r["log_odds"] for r in chosen]
