@@ -141,12 +141,13 @@ class Session:
         DatabaseError
             where the stored data cannot be read.
         """
+        copies = self._copies
         try:
             return self.reader(query, parameters).read_all()
         except DatabaseError:
-            if not self._distrust():
+            if self._copies is copies:
                 raise
-            return self.reader(query, parameters).read_all()
+            return self.reader(query, parameters).read_all()  # without the copies, one of which was damaged
 
     def reader(self, query: str, parameters: Parameters = None) -> Answer:
         """The answer of one statement, batch by batch; the next statement ends it."""
@@ -298,16 +299,20 @@ class Answer:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while True:
-            with self._session._sentences(self._statement.text, self._statement):
-                batch = self._session._interruptible(self._next)
-                if batch is None:
-                    return
-                try:
-                    batch = batch.cast(self._schema)
-                except pa.ArrowInvalid:
-                    raise UsageError(
-                        "a whole number in the answer is beyond 64 bits; cast it: sum(x::double)"
-                    ) from None
+            try:
+                with self._session._sentences(self._statement.text, self._statement):
+                    batch = self._session._interruptible(self._next)
+                    if batch is None:
+                        return
+                    try:
+                        batch = batch.cast(self._schema)
+                    except pa.ArrowInvalid:
+                        raise UsageError(
+                            "a whole number in the answer is beyond 64 bits; cast it: sum(x::double)"
+                        ) from None
+            except DatabaseError:
+                self._session._distrust()
+                raise
             yield batch
 
     def _next(self) -> pa.RecordBatch | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -14,17 +15,18 @@ import pyarrow.compute as pc
 import pytest
 
 from motifdb.catalog.store import Changes, Snapshot, open_snapshot, open_writer
-from motifdb.errors import MotifdbError
+from motifdb.errors import DatabaseError, MotifdbError
 from motifdb.query.cache import build, copies, keys, shelf
 from motifdb.query.cache.folder import cache_folder
 from motifdb.query.relations import relations
 from motifdb.query.sql import Session
 from motifdb.schemas import TABLES
 from tests.query.conftest import make_database
-from tests.query.example import example_tables
+from tests.query.example import example_rows, example_tables
 from tests.query.test_sql import HOSTILE, SECRET
 
 KEPT = ("motifs", "occurrences", "pattern_counts", "motif_stats", "motif_by_label")
+FILLED = {name for name, rows in example_rows().items() if rows}
 
 
 def odd_tables() -> dict[str, pa.Table]:
@@ -48,7 +50,7 @@ def shelved(odd_db: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTIFDB_CACHE", str(folder))
-        made = build.build(open_snapshot(odd_db), sorted({*TABLES, *keys.KEPT_VIEWS} - {"audio"}))
+        made = build.build(open_snapshot(odd_db), sorted(FILLED | keys.KEPT_VIEWS))
     assert set(made) > set(KEPT)
     return folder
 
@@ -86,7 +88,7 @@ def attached(session: Session) -> set[str]:
 
 def test_every_table_and_view_is_the_same(session: Session, snapshot: Snapshot) -> None:
     plain = Session(snapshot)
-    for name in relations():
+    for name in sorted(FILLED | keys.KEPT_VIEWS | {"phrases", "tracks", "clips"}):
         query = f"select * from {name}" + ("" if name in TABLES else " order by all")
         expected, got = plain.table(query), session.table(query)
         assert got.schema == expected.schema
@@ -186,6 +188,12 @@ def test_damage_that_shows_while_reading(cache: Path, snapshot: Snapshot) -> Non
         session = Session(snapshot, copies=True)
         assert session.table("select * from occurrences").to_pylist() == expected
         session.close()
+        path.write_bytes(spoilt)
+        streaming = Session(snapshot, copies=True)
+        with contextlib.suppress(DatabaseError):  # it has begun to answer, and cannot begin again
+            streaming.reader("select * from occurrences").read_all()
+        assert streaming.table("select * from occurrences").to_pylist() == expected
+        streaming.close()
     plain.close()
 
 
