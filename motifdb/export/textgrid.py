@@ -13,6 +13,9 @@ from collections.abc import Iterable, Sequence
 
 from motifdb.export.rows import Recording
 
+_DECIMALS = 9
+"""Of seconds; always written out, as not every reader knows exponents."""
+
 Interval = tuple[float, float, str]
 """Start and end in seconds, label."""
 
@@ -56,13 +59,13 @@ def dealt_out(intervals: Iterable[Interval]) -> list[list[Interval]]:
 
 
 def _text(end_s: float, tiers: Sequence[tuple[str, Sequence[Interval]]]) -> str:
-    end = end_s or 1e-3  # Praat takes no TextGrid of no duration
+    end = round(end_s, _DECIMALS) or 1e-3  # Praat takes no TextGrid of no duration
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
         "",
         "xmin = 0",
-        f"xmax = {end!r}",
+        f"xmax = {end:.{_DECIMALS}f}",
         "tiers? <exists>",
         f"size = {len(tiers)}",
         "item []:",
@@ -74,14 +77,14 @@ def _text(end_s: float, tiers: Sequence[tuple[str, Sequence[Interval]]]) -> str:
             '        class = "IntervalTier"',
             f"        name = {_quoted(name)}",
             "        xmin = 0",
-            f"        xmax = {end!r}",
+            f"        xmax = {end:.{_DECIMALS}f}",
             f"        intervals: size = {len(filled)}",
         ]
         for i, (start_s, stop_s, label) in enumerate(filled, 1):
             lines += [
                 f"        intervals [{i}]:",
-                f"            xmin = {start_s!r}",
-                f"            xmax = {stop_s!r}",
+                f"            xmin = {start_s:.{_DECIMALS}f}",
+                f"            xmax = {stop_s:.{_DECIMALS}f}",
                 f"            text = {_quoted(label)}",
             ]
     return "\n".join(lines) + "\n"
@@ -91,7 +94,7 @@ def _filled(intervals: Sequence[Interval], end_s: float) -> Iterable[Interval]:
     """The intervals with empty ones between them, so that they cover the tier."""
     at_s = 0.0
     for start_s, stop_s, label in intervals:
-        start_s = max(start_s, at_s)
+        start_s, stop_s = max(round(start_s, _DECIMALS), at_s), round(stop_s, _DECIMALS)
         if stop_s <= start_s:
             continue
         if start_s > at_s:

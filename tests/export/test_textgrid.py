@@ -53,3 +53,15 @@ def test_quotes_and_other_scripts_come_back(tmp_path: Path) -> None:
     read = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
     (entry,) = read.getTier("families").entries
     assert entry.label.replace('""', '"') == label + " new"
+
+
+def test_times_are_written_out(tmp_path: Path) -> None:
+    textgrid = pytest.importorskip("praatio.textgrid")
+    early = Pattern("motif", "ab" * 10, "+1", {}, (Place(1e-12, 3e-5, ()), Place(3e-5 + 1e-13, 1.0, ())))
+    made = Recording("r", "r", ("r",), "f0", 1.0, None, {}, "", "", None, (), (early,))
+    path = tmp_path / "a.TextGrid"
+    path.write_bytes(render(made, False, [])[".TextGrid"])
+    read = textgrid.openTextgrid(str(path), includeEmptyIntervals=True)
+    assert [e[:2] for e in read.getTier("motifs").entries] == [(0.0, 3e-5), (3e-5, 1.0)], (
+        "no exponent, no empty gap"
+    )
