@@ -28,7 +28,8 @@ class FamiliesConfig:
     step_s : places are tried at starts this far apart
     band : how far an alignment may leave the straight line, as a share of the longer stretch
     cap_cents : largest cost of a frame; also the cost of a rest against a note
-    noise_quantile : a seed's noise is this quantile of its distances to places all over the scope
+    noise_quantile : a seed's noise is this quantile of its distances to places all over the scope, or 0.4 of their median
+        where that is more
     threshold : a variant's distance is at most this share of its seed's noise; see `threshold_cents`
     threshold_cents : the largest distance outright; 0 takes `threshold` times the noise
     max_transposition_cents : variants may be sung higher or lower by up to this; 0 is off
@@ -52,9 +53,9 @@ class FamiliesConfig:
     threshold_cents: float = 0.0
     max_transposition_cents: float = 0.0
     metre: float = 0.75
-    slack_s: float = 0.5
+    slack_s: float = 0.7
     min_members: int = 2
-    max_overlap: float = 0.8
+    max_overlap: float = 0.85
 
     def __post_init__(self) -> None:
         for name, hint in typing.get_type_hints(type(self)).items():

@@ -20,9 +20,9 @@ from motifdb.kernels.dtw_banded import (
     window_medians,
 )
 
-
 _NOISE_PLACES = 500
-_LEAST_NOISE_CENTS = 1.0
+_LEAST_NOISE_CENTS = 10.0
+"""Half a comma: a seed this near to most of its scope is no melody of its own."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class _Search:
             starts, shifts = starts[is_near], shifts[is_near]
         noise_cents = self._noise_cents(query, first, starts, shifts)
         threshold_cents = self.config.threshold_cents or self.config.threshold * noise_cents
+        if noise_cents < _LEAST_NOISE_CENTS:  # a held tone: everything resembles everything
+            return Places(np.array([first]), np.zeros(1), self.n, noise_cents, threshold_cents)
         limit = np.int64(threshold_cents * 2 * self.n)
         found, totals, _ = places_within(
             query, self.line, starts, shifts, self.band, self.config.cap_cents, limit,
@@ -98,10 +100,13 @@ class _Search:
     def _noise_cents(
         self, query: NDArray[np.int32], first: int, starts: NDArray[np.int64], shifts: NDArray[np.int64]
     ) -> float:
-        """How near the seed comes to places that have nothing to do with it: at most 500, evenly chosen."""
+        """How near the seed comes to places that have nothing to do with it: at most 500, evenly chosen.
+
+        Never less than 0.4 of their median: in a short recording the repeats themselves may reach the quantile.
+        """
         is_other = np.flatnonzero(np.abs(starts - first) >= self.n)
         if not is_other.size:
-            return _LEAST_NOISE_CENTS
+            return 0.0
         chosen = is_other[
             np.unique(np.linspace(0, is_other.size - 1, _NOISE_PLACES).round().astype(np.int64))
         ]
@@ -109,5 +114,5 @@ class _Search:
             query, self.line, starts[chosen], shifts[chosen], self.band, self.config.cap_cents, np.int64(2**60),
             self.low, self.high, self.has_rest, False,
         )  # fmt: skip
-        quantile = float(np.quantile(totals / (2.0 * self.n), self.config.noise_quantile))
-        return max(quantile, _LEAST_NOISE_CENTS)
+        low, median = np.quantile(totals / (2.0 * self.n), [self.config.noise_quantile, 0.5])
+        return float(max(low, 0.4 * median))

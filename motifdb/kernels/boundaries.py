@@ -70,11 +70,11 @@ def metre_frames(cents: NDArray[np.int32], frame_s: float) -> tuple[float, float
 def _lag_means(cents, first, last):  # type: ignore[no-untyped-def]
     means = np.full(last - first + 1, np.inf)
     for lag in range(first, last + 1):
-        total = np.int64(0)
+        total = 0
         n_pairs = 0
         for i in range(cents.size - lag):
             if cents[i] != REST and cents[i + lag] != REST:
-                total += min(abs(np.int64(cents[i]) - np.int64(cents[i + lag])), _CAP_CENTS)
+                total += min(abs(int(cents[i]) - int(cents[i + lag])), _CAP_CENTS)
                 n_pairs += 1
         if n_pairs > 0:
             means[lag - first] = total / n_pairs
