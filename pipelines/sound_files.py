@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from motifdb.errors import InputError, UsageError
 from motifdb.pipelines.inputs.discover import Found, discover, read_head, unescape_path
 from motifdb.pipelines.inputs.sniff import HEAD_BYTES, sniff
+from motifdb.pipelines.predicates import quoted
 from motifdb.pipelines.survey import Seen, folder_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class SoundFiles:
 
     def channel(self, recording_id: str) -> str:
         """The channel that a recording's pitch was tracked on; the mix where nothing says another."""
-        done = self._snapshot.table("coverage", ["analysis_id"], f"scope_key = '{recording_id}'")
+        done = self._snapshot.table("coverage", ["analysis_id"], f"scope_key = {quoted(recording_id)}")
         ids = set(done.column("analysis_id").to_pylist())
         rows = self._snapshot.table("analyses", ["analysis_id", "parameters"], "kind = 'pitch'").to_pylist()
         heard = {json.loads(r["parameters"]).get("channel") for r in rows if r["analysis_id"] in ids} - {None}
@@ -79,7 +80,9 @@ class SoundFiles:
 
     def _look(self, recording_id: str) -> tuple[Path | None, str]:
         rows = self._files(recording_id)
-        kinds = self._snapshot.table("recordings", ["kind"], f"recording_id = '{recording_id}'").to_pylist()
+        kinds = self._snapshot.table(
+            "recordings", ["kind"], f"recording_id = {quoted(recording_id)}"
+        ).to_pylist()
         if kinds and kinds[0]["kind"] == "f0":
             return None, f"{rows[0]['path'] if rows else recording_id[:8]} is an f0 track, which has no sound"
         why_not = f"no file of recording {recording_id[:8]} is known any more"
@@ -105,7 +108,9 @@ class SoundFiles:
 
     def _files(self, recording_id: str) -> list[dict[str, Any]]:
         columns = ["corpus_id", "path", "size_bytes", "mtime_ns"]
-        rows = self._snapshot.table("files", columns, f"recording_id = '{recording_id}' and state = 'input'")
+        rows = self._snapshot.table(
+            "files", columns, f"recording_id = {quoted(recording_id)} and state = 'input'"
+        )
         return sorted(rows.to_pylist(), key=lambda row: (row["path"], row["corpus_id"]))
 
     def _corpus(self, corpus_id: str) -> dict[str, Any]:

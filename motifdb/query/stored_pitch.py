@@ -29,7 +29,9 @@ def usual_pitch(snapshot: Snapshot, recording_id: str) -> str | None:
     ).to_pylist()
     has_contours = {a["parent_id"] for a in analyses if a["kind"] == "contour"}
     of_kind = {a["analysis_id"]: a for a in analyses if a["kind"] == "pitch"}
-    done = snapshot.table("coverage", ["analysis_id"], f"scope_key = '{recording_id}' and state = 'done'")
+    # a recording without a voiced frame is covered as empty, and its frames are stored all the same
+    where = f"scope_key = {_quoted(recording_id)} and state != 'failed'"
+    done = snapshot.table("coverage", ["analysis_id"], where)
     there = [of_kind[id_] for id_ in set(done.column("analysis_id").to_pylist()) if id_ in of_kind]
     if not there:
         return None
@@ -58,7 +60,7 @@ def stored_pitch(snapshot: Snapshot, recording_id: str, analysis_id: str | None 
         where no such pitch is stored.
     """
     pitch_id = analysis_id if analysis_id is not None else usual_pitch(snapshot, recording_id)
-    where = f"recording_id = '{recording_id}' and analysis_id = '{pitch_id}'"
+    where = f"recording_id = {_quoted(recording_id)} and analysis_id = {_quoted(str(pitch_id))}"
     rows = (
         snapshot.table("pitch", ["block", "hop_s", "start_s", "f0_hz"], where)
         if pitch_id is not None
@@ -72,3 +74,8 @@ def stored_pitch(snapshot: Snapshot, recording_id: str, analysis_id: str | None 
     f0_hz = rows.column("f0_hz").combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
     hop_s, start_s = float(rows.column("hop_s")[0].as_py()), float(rows.column("start_s")[0].as_py())
     return PitchCurve(start_s + np.arange(f0_hz.size, dtype=np.float64) * hop_s, f0_hz)
+
+
+def _quoted(text: str) -> str:
+    """A text as a literal of a Lance predicate: ids may come from an address that somebody typed."""
+    return "'" + text.replace("'", "''") + "'"

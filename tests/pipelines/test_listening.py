@@ -99,6 +99,8 @@ def test_a_folder_is_searched_by_path_and_by_name(database: Database, tmp_path: 
 def test_what_cannot_be_heard_at_all_is_a_sentence(database: Database) -> None:
     with pytest.raises(NotFoundError, match="cannot be heard"):
         sound_of(database.snapshot, "0" * 20, 0, 1)
+    with pytest.raises(NotFoundError, match="cannot be heard"):
+        sound_of(database.snapshot, "x' or '1' = '1", 0, 1)
     for span in ((2.0, 1.0), (-1.0, 1.0), (0.0, float("inf"))):
         with pytest.raises(UsageError, match="is none"):
             sound_of(database.snapshot, RECORDING["bela"], *span)

@@ -68,6 +68,9 @@ def make_heard(folder: Path) -> Path:
         {"recording_id": RECORDING["bela"], "block": 0, "start_sample": 0, "sample_rate_hz": KEPT_HZ,
          "pcm": ramp(duration_s[RECORDING["bela"]], KEPT_HZ, 0.5).tobytes()}
     ]  # fmt: skip
+    for row in rows["coverage"]:
+        if row["scope_key"] == RECORDING["silence"]:
+            row["state"] = "empty"  # as an ingest writes it, though its unvoiced frames are stored
     _add_family(rows, heard_id)
     tables = {name: TABLES[name].table(table) for name, table in rows.items()}
     return make_database(folder / "songs.motifdb", tables)
