@@ -89,6 +89,8 @@ def test_lines_fit_and_say_what_was_chosen(database: Database, rows: Rows) -> No
     assert text.startswith(f"motif {motif['contour']} ({motif['motif_id']})")
     assert "max_gap = 1, min_support = 2, support = sequences" in text and "at their defaults" in text
     assert "commit 1: add the example" in text and "size 1,000 bytes" in text
+    shown = database.why(motif["motif_id"])
+    assert repr(shown) == text and "&lt;" not in shown._repr_html_() and text[:20] in shown._repr_html_()
     whole = database.why(motif["motif_id"]).text(is_whole=True)
     assert "max_order = 3" in whole and "max_order" not in text
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 WIDTH = 100
@@ -59,7 +60,7 @@ class Node:
         return told
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lineage:
     """Where one row of a database comes from; `motifdb.query.lineage.lineage` makes it.
 
@@ -86,8 +87,11 @@ class Lineage:
         """As plain values: what a thing was made from stands in it under ``from``."""
         return self.root.to_json()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
