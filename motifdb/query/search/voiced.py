@@ -39,8 +39,8 @@ LONGEST_REST_S = 3.0
 BASE_HOP_S = 0.01
 """Frames closer than this are averaged in twos, threes, ... as far as they stay within it; it bounds what is held."""
 
-_HELD_GRIDS = 12
-"""Grids that are kept; a search over the usual tempo range uses five."""
+_HELD_BYTES = 256 << 20
+"""Of grids that are kept for the next search; those of 150 hours at the five usual tempi."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class Voiced:
         """Every piece on a grid of this hop; kept for the next search."""
         with self._lock:
             if hop_s not in self._grids:
-                while len(self._grids) >= _HELD_GRIDS:
-                    del self._grids[next(iter(self._grids))]
                 series, offset = grid_pieces(self.cents, self.offset, hop_s / self.piece_hop_s)
+                while self._grids and sum(g.series.nbytes for g in self._grids.values()) > _HELD_BYTES:
+                    del self._grids[next(iter(self._grids))]
                 self._grids[hop_s] = Grid(series, offset)
             return self._grids[hop_s]
 
