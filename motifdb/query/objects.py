@@ -241,6 +241,19 @@ class Recording(Thing):
         assert curve is not None
         return curve
 
+    def between(self, start_s: float, end_s: float) -> Picture:
+        """A picture of a stretch of it.
+
+        Raises
+        ------
+        UsageError
+            where nothing is stored there.
+        """
+        from motifdb.query.drawing import figure_of
+
+        shown = portrait(self._database, self.kind, self.id, between=(start_s, end_s))
+        return Picture(f"{shown.title}, {start_s:g} to {end_s:g} s", figure_of(shown))
+
     def motifs(self, limit: int | None = None) -> Things[Motif]:
         """The motifs that sound in it, the strongest first."""
         return self._database.motifs(recording=self.id, limit=limit)

@@ -112,6 +112,8 @@ def test_each_shows_itself_in_a_notebook(database: Database) -> None:
         assert thing.plot()._repr_png_().startswith(b"\x89PNG")
         assert thing.id in thing.text()
     assert "no voiced frame" in database.recording("silence")._repr_html_()
+    stretch = database.recording("amina").between(0.5, 2.0)
+    assert stretch.figure.axes[-1].get_xlim() == pytest.approx((0.5, 1.99), abs=0.01)
     audio = database.family(FAMILY_ID).audio(-1)
     assert audio._repr_mimebundle_()["text/html"].count('src="data:audio/wav;base64,UklGR') == 1
     sung = database.recording("chitra").audio(0.5, 1.0)
