@@ -17,7 +17,9 @@ from motifdb.query.table_functions import FUNCTIONS, TableFunction
 def tables() -> pa.Table:
     """Every table, view, table function and function: name, kind, what one row is or what it gives, key columns."""
     known = relations.tables()
-    answers = [(f"{f.name}({f.parameters[0].name}, ...)", "table function", f.row) for f in FUNCTIONS.values()]
+    answers = [
+        (f"{f.name}({f.parameters[0].name}, ...)", "table function", f.row) for f in FUNCTIONS.values()
+    ]
     gives = [(m.signature, "function", m.meaning) for m in MACROS.values()]
     names, kinds, meanings = zip(*answers, *gives, strict=True)
     more = pa.table(
