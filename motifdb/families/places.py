@@ -70,6 +70,7 @@ class _Search:
             np.arange(a, a + size - n_frames + 1, step, dtype=np.int64)
             for a, size in zip(melody.offsets[:-1].tolist(), melody.n_frames.tolist(), strict=True)
         ]
+        self.n_sung = np.concatenate(([0], np.cumsum(melody.cents != REST)))
         self.starts = np.concatenate(starts) if starts else np.empty(0, dtype=np.int64)
         self.shifts = np.zeros(self.starts.size, dtype=np.int64)
         self.medians: NDArray[np.int32] | None = None
@@ -87,15 +88,22 @@ class _Search:
             starts, shifts = starts[is_near], shifts[is_near]
         noise_cents = self._noise_cents(query, first, starts, shifts)
         threshold_cents = self.config.threshold_cents or self.config.threshold * noise_cents
-        if noise_cents < _LEAST_NOISE_CENTS:  # a held tone: everything resembles everything
+        is_held = noise_cents < _LEAST_NOISE_CENTS  # a held tone: everything resembles everything
+        if is_held or not self._is_sung(np.array([first]))[0]:
             return Places(np.array([first]), np.zeros(1), self.n, noise_cents, threshold_cents)
         limit = np.int64(threshold_cents * 2 * self.n)
         found, totals, _ = places_within(
             query, self.line, starts, shifts, self.band, self.config.cap_cents, limit,
             self.low, self.high, self.has_rest, True,
         )  # fmt: skip
-        kept, kept_totals = pick_apart(first, starts[found], totals, self.n)
+        sung = self._is_sung(starts[found])
+        kept, kept_totals = pick_apart(first, starts[found][sung], totals[sung], self.n)
         return Places(kept, kept_totals / (2.0 * self.n), self.n, noise_cents, threshold_cents)
+
+    def _is_sung(self, starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Where at least half of the frames are sung: silences are alike, and variants of nothing."""
+        n_sung = self.n_sung[starts + self.n] - self.n_sung[starts]
+        return np.asarray(2 * n_sung >= self.n)
 
     def _noise_cents(
         self, query: NDArray[np.int32], first: int, starts: NDArray[np.int64], shifts: NDArray[np.int64]
