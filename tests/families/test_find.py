@@ -162,3 +162,13 @@ def test_configuration_round_trips_and_refuses_nonsense() -> None:
         FamiliesConfig.from_toml("threshold = ")
     with pytest.raises(UsageError, match=r"pitch every 0\.1 s"):
         find_families([Track("slow", 0.1, 0.0, np.full(100, 220, dtype=np.float32))])
+
+
+def test_silences_are_no_variants_of_each_other() -> None:
+    rng = np.random.default_rng(6)
+    parts = []
+    for _ in range(6):  # two short notes around a long silence, each time others
+        parts += [sung(tuple(rng.integers(-900, 900, 2).tolist()), 0.25, 0.0, rng), np.full(170, np.nan)]
+    line = np.concatenate(parts)
+    f0_hz = np.where(np.isnan(line), 0, 440 * 2 ** (np.nan_to_num(line) / 1200)).astype(np.float32)
+    assert find_families([Track("gaps", HOP_S, 0.0, f0_hz)], FamiliesConfig(max_inner_rest_s=3.0)) == []
