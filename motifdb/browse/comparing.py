@@ -18,10 +18,9 @@ TESTED_ROWS = 25
 def sides(reading: Reading, analysis: Analysis, label: str) -> list[dict[str, Any]]:
     """The values of a label, with the recordings of each that the analysis could mine; most first."""
     return reading.rows(
-        "select value, count(*) as recordings from analyses a"
-        " join coverage c on c.analysis_id = a.parent_id and c.state in ('done', 'empty')"
-        " join recording_labels l on l.recording_id = c.scope_key and not l.is_conflict"
-        " where a.analysis_id = $analysis and l.label = $label group by value order by recordings desc, value",
+        "select value, count(*) as recordings from mined_recordings join recording_labels using (recording_id)"
+        " where analysis_id = $analysis and label = $label and not is_conflict"
+        " group by value order by recordings desc, value",
         {"analysis": analysis.analysis_id, "label": label},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections import Counter
@@ -105,6 +106,34 @@ def test_a_recording_that_was_not_analysed_is_no_part_of_the_rest(tmp_path: Path
         {"value": "hijaz", "label_recordings": 1, "rest_label_recordings": 1},
         {"value": "rast", "label_recordings": 1, "rest_label_recordings": 1},
     ]
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "who"), [("leave-out", ["amina", "chitra"]), ("each", ["amina", "bela", "chitra"])]
+)
+def test_a_recording_that_a_scope_leaves_out_is_no_part_of_a_share(
+    tmp_path: Path, conflicts: str, who: list[str]
+) -> None:
+    """bela's files contradict each other about the singer, so patterns mined by singer are not counted there."""
+    rows = example_rows()
+    mining_id = MINING_ID["gap 0"]
+    for row in rows["analyses"]:
+        if row["analysis_id"] == mining_id:
+            row["parameters"] = json.dumps({"scope": "singer", "conflicts": conflicts})
+    there = [RECORDING[name] for name in who]
+    rows["pattern_counts"] = [r for r in rows["pattern_counts"] if r["recording_id"] in there]
+    tables = {name: TABLES[name].table(made) for name, made in rows.items()}
+    session = Session(open_snapshot(make_database(tmp_path / "x.motifdb", tables)))
+    mined = session.table(f"select * from mined_recordings where analysis_id = '{mining_id}'").to_pylist()
+    shares = session.table(
+        f"select value, label_recordings, recordings from motif_by_label where analysis_id = '{mining_id}' and label = 'style'"
+    ).to_pylist()
+    session.close()
+    assert sorted(r["recording_id"] for r in mined) == sorted(there)
+    sizes = {"hijaz": 1, "rast": len(who) - 1}
+    assert {r["value"] for r in shares} == set(sizes)
+    for row in shares:
+        assert row["recordings"] <= row["label_recordings"] == sizes[row["value"]]
 
 
 def test_durations_and_surprise_of_a_pattern(session: Session) -> None:

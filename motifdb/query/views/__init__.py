@@ -11,7 +11,7 @@ from __future__ import annotations
 from motifdb.query.views.audit import DUPLICATE_FILES, NEAR_DUPLICATES, OVERLAP_ISLANDS
 from motifdb.query.views.labels import LABEL_CONFLICTS, RARE_LABELS, RECORDING_FACTS, RECORDING_LABELS, TRACKS
 from motifdb.query.views.melody import PHRASES, PITCH_FRAMES
-from motifdb.query.views.motifs import MOTIF_BY_LABEL, MOTIF_STATS
+from motifdb.query.views.motifs import MINED_RECORDINGS, MOTIF_BY_LABEL, MOTIF_STATS
 from motifdb.query.views.runs import RUN_SCORES
 from motifdb.query.views.spec import STANDARD_LABELS, ViewSpec
 
@@ -28,6 +28,7 @@ VIEWS: dict[str, ViewSpec] = {
         PITCH_FRAMES,
         PHRASES,
         MOTIF_STATS,
+        MINED_RECORDINGS,
         MOTIF_BY_LABEL,
         DUPLICATE_FILES,
         NEAR_DUPLICATES,

@@ -69,6 +69,34 @@ MOTIF_STATS = ViewSpec(
     """,
 )
 
+MINED_RECORDINGS = ViewSpec(
+    "mined_recordings",
+    "a recording in which a mining analysis counts its patterns: what shares of recordings are shares of",
+    (
+        Column("analysis_id", pa.string(), "-", "the mining analysis"),
+        Column(
+            "recording_id",
+            pa.string(),
+            "-",
+            "a recording whose contours it could mine, also one without a phrase; where it mined by a label, one that has"
+            " the label, and no contradiction about it unless the analysis counts each",
+        ),
+    ),
+    ("analyses", "coverage", "recording_labels"),
+    """
+    with mining as (
+        select analysis_id, parent_id, coalesce(json_extract_string(parameters, '$.scope'), 'recording') as scope,
+               coalesce(json_extract_string(parameters, '$.conflicts') = 'each', false) as is_each
+        from analyses where kind = 'mining'
+    )
+    select m.analysis_id, c.scope_key as recording_id
+    from mining m join coverage c on c.analysis_id = m.parent_id and c.state in ('done', 'empty')
+    where m.scope in ('recording', 'corpus')
+          or (m.scope, c.scope_key) in (select (label, recording_id) from recording_labels where not is_conflict)
+          or (m.is_each and (m.scope, c.scope_key) in (select (label, recording_id) from recording_labels))
+    """,
+)
+
 # Recordings are the unit, not occurrences: the occurrences of one recording depend on each other, and one long
 # recording would decide for its whole group.
 MOTIF_BY_LABEL = ViewSpec(
@@ -94,7 +122,7 @@ MOTIF_BY_LABEL = ViewSpec(
             "label_recordings",
             pa.int64(),
             "-",
-            "recordings of that value whose contours the analysis could mine, whether or not it occurs there",
+            "recordings of that value that the analysis could mine (mined_recordings), whether or not it occurs there",
         ),
         Column("recording_share", pa.float64(), "-", "recordings / label_recordings"),
         Column(
@@ -133,7 +161,7 @@ MOTIF_BY_LABEL = ViewSpec(
             "best_surprise_bits", pa.float64(), "bit", "largest surprise of its motifs there", nullable=True
         ),
     ),
-    ("motifs", "pattern_counts", "recording_labels", "analyses", "coverage"),
+    ("motifs", "pattern_counts", "recording_labels", "mined_recordings"),
     """
     with kept as (
         select analysis_id, pattern_id, any_value(contour) as contour, any_value(length) as length,
@@ -142,10 +170,8 @@ MOTIF_BY_LABEL = ViewSpec(
     ), agreed as (
         select recording_id, label, value from recording_labels where not is_conflict
     ), valued as (
-        select a.analysis_id, label, value, count(*) as label_recordings
-        from analyses a join coverage c on c.analysis_id = a.parent_id and c.state in ('done', 'empty')
-             join agreed on agreed.recording_id = c.scope_key
-        where a.kind = 'mining' group by a.analysis_id, label, value
+        select analysis_id, label, value, count(*) as label_recordings
+        from mined_recordings join agreed using (recording_id) group by analysis_id, label, value
     ), total as (
         select *, sum(label_recordings) over (partition by analysis_id, label) - label_recordings as rest_label_recordings
         from valued
