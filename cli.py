@@ -883,7 +883,9 @@ def _root(
 def main() -> None:
     """Entry point: errors of ours are one sentence on standard error and a meaningful exit status."""
     from motifdb.errors import MotifdbError
+    from motifdb.pipelines.terminal import keep_interrupts
 
+    keep_interrupts()
     try:
         app()
     except MotifdbError as error:

@@ -6,6 +6,7 @@ Only Typer is imported here; everything heavy is imported by the command that ne
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,26 @@ Picture = Annotated[
     typer.Option("--output", "-o", help="Picture to write: png, svg or pdf.", show_default=False),
 ]
 OnlyTable = Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")]
+
+
+def keep_interrupts() -> None:
+    """See that no Ctrl-C is lost: one that lands in a library's callback is raised again outside of it.
+
+    C code that calls Python (a compiler's cache, a ctypes callback) can only report what is raised there, so that a
+    command would go on as if nobody had pressed a key.
+    """
+    report = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if unraisable.exc_type is not KeyboardInterrupt:
+            report(unraisable)
+            return
+        # later, as the callback is still on the stack
+        again = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
 
 
 @contextmanager
