@@ -7,6 +7,7 @@ HEAD are answered, and the policy sent along lets the page load scripts, styles,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ def host_name(header: str) -> str:
     >>> host_name("localhost:8080"), host_name("[::1]:8080"), host_name("127.0.0.1"), host_name("a.example:80")
     ('localhost', '[::1]', '127.0.0.1', 'a.example')
     """
-    if header.startswith("["):
-        return header.partition("]")[0] + "]"
-    return header.partition(":")[0].lower()
+    return re.sub(r":[0-9]*\Z", "", header).lower()
 
 
 class Guard:

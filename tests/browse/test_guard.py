@@ -21,8 +21,11 @@ def test_loopback_by_its_own_names_is_answered(client: TestClient, host: str) ->
 
 @pytest.mark.parametrize(
     "host",
-    ["motifs.example", "127.0.0.1.example", "localhost.example:80", "[::2]", "", "127.0.0.1@x.example"],
-)
+    [
+        "motifs.example", "127.0.0.1.example", "localhost.example:80", "[::2]", "", "127.0.0.1@x.example",
+        "[::1].example", "localhost:80.example", "127.0.0.1:x",
+    ],
+)  # fmt: skip
 def test_a_foreign_name_that_resolves_to_loopback_is_refused(client: TestClient, host: str) -> None:
     answer = client.get("/state", headers={"host": host})
     assert answer.status_code == 421 and "newest" not in answer.text

@@ -218,6 +218,15 @@ def test_text_stands_out_and_nothing_is_cut_off_on_a_narrow_screen(
             assert contrast >= 4.5, "WCAG 2.1, contrast of text, level AA"
 
 
+def test_a_long_name_breaks_where_it_must(page: Any, served: tuple[str, Path]) -> None:
+    url, db = served
+    for path, shown in ((f"/motif/{often(db)['motif_id']}", "#content .key"), ("/recordings", "h1")):
+        ready(page, url + path)
+        page.locator(shown).first.wait_for()
+        page.evaluate("s => { document.querySelector(s).textContent = 'x'.repeat(400) + '.wav'; }", shown)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), shown
+
+
 def _luminance(colour: str) -> float:
     """Relative luminance as WCAG 2.1 defines it, of rgb(r, g, b)."""
     channels = [int(v) / 255 for v in colour[colour.index("(") + 1 : -1].split(",")[:3]]
