@@ -41,7 +41,9 @@ class MacroSpec:
 
 
 _NAMES = "['C', 'C#', 'D', 'D#', 'E', 'F', 'F#', 'G', 'G#', 'A', 'A#', 'B']"
-_TEXT_OR_LIST = r"\s*\[?\s*([+-]?\d+((\s*,\s*|\s+)[+-]?\d+)*)?\s*\]?\s*"
+# A cast that fails tells a text that is no contour: DuckDB's error() would keep the column from being named again.
+_TEXT = r"\s*([+-]?\d{1,9}(\s+[+-]?\d{1,9})*)?\s*"
+_TEXT_OR_LIST = r"\s*\[?\s*([+-]?\d{1,9}((\s*,\s*|\s+)[+-]?\d{1,9})*)?\s*\]?\s*"
 """A contour as text (``+1 -2``), or as DuckDB writes a list of symbols (``[1, -2]``)."""
 
 _STEPS = r"[1-9]\d{2}|6[4-9]|[7-9]\d"
@@ -51,11 +53,11 @@ _STEPS = r"[1-9]\d{2}|6[4-9]|[7-9]\d"
 def _letters(contour: str) -> str:
     """SQL for a contour as a text of one ASCII character per symbol."""
     steps = rf"regexp_extract_all({contour}::varchar, '-?\d+')"
-    return f"array_to_string(list_transform({steps}, lambda s: chr(64 + greatest(-63, least(63, s::integer)))), '')"
+    return f"array_to_string(list_transform({steps}, lambda s: chr(64 + greatest(-63, least(63, try_cast(s as integer))))), '')"
 
 
 def _symbols(contour: str) -> str:
-    return rf"list_transform(regexp_extract_all({contour}::varchar, '-?\d+'), lambda s: s::bigint)"
+    return rf"list_transform(regexp_extract_all({contour}::varchar, '-?\d+'), lambda s: try_cast(s as bigint))"
 
 
 # DuckDB's levenshtein() counts bytes, so it is exact where every symbol is one ASCII character: all of -63 ... 63,
@@ -116,7 +118,8 @@ MACROS: dict[str, MacroSpec] = {
             "tinyint[]",
             "-",
             "the symbols of a contour that is written as text, as motifs.pattern and contours.symbols hold them",
-            r"case when trim(contour) = '' then []::tinyint[] else"
+            f"case when not regexp_full_match(contour, '{_TEXT}') then [('no contour: ' || contour)::bigint::tinyint]"
+            r" when trim(contour) = '' then []::tinyint[] else"
             r" list_transform(string_split_regex(trim(contour), '\s+'), lambda s: s::tinyint) end",
             "contour_symbols('+1 -2 +1')",
             "[1, -2, 1]",
@@ -137,7 +140,6 @@ MACROS: dict[str, MacroSpec] = {
             "bigint",
             "symbols",
             "edit distance (Levenshtein 1966): the fewest symbols to insert, delete or replace that make one of the other",
-            # A cast that fails tells a text that is none: DuckDB's error() would keep the column from being named again.
             f"case when not regexp_full_match(a::varchar, '{_TEXT_OR_LIST}') then ('no contour: ' || a::varchar)::bigint"
             f" when not regexp_full_match(b::varchar, '{_TEXT_OR_LIST}') then ('no contour: ' || b::varchar)::bigint"
             f" when regexp_matches(a::varchar || b::varchar, '{_STEPS}') then {_FOLDED}"
