@@ -23,11 +23,6 @@ _FACTS = (
     " m.duration_max_s, m.expected_occurrences, m.log10_p, m.q_value, m.surprise_bits, m.p_method, m.stability"
 )
 
-_NAMED = (
-    "named as (select recording_id, min(path) as path, "
-    + ", ".join(f"case when count(distinct {n}) = 1 then min({n}) end as {n}" for n in STANDARD_LABELS)
-    + " from files where state = 'input' and recording_id is not null group by recording_id)"
-)
 _ORDER = "n.path, o.recording_id, o.start_s, o.end_s, o.motif_id, o.phrase_id, o.first_symbol, o.last_symbol"
 
 
@@ -109,9 +104,9 @@ def page(reading: Reading, motif: Motif, is_everywhere: bool, first: int, n: int
     """Places `first` to `first + n`, by path and time: recording, labels, start, end, and `place`, their number from 0."""
     where, values = _which(motif, is_everywhere)
     rows = reading.rows(
-        f"with {_NAMED} select o.recording_id, o.start_s, o.end_s, o.phrase_id, o.first_symbol, o.last_symbol, n.path, "
+        "select o.recording_id, o.start_s, o.end_s, o.phrase_id, o.first_symbol, o.last_symbol, n.path, "
         + ", ".join(f"n.{name}" for name in STANDARD_LABELS)
-        + f" from occurrences o left join named n using (recording_id) where {where} order by {_ORDER}"
+        + f" from occurrences o left join recording_facts n using (recording_id) where {where} order by {_ORDER}"
         f" limit {int(n)} offset {int(first)}",
         values,
     )
@@ -126,9 +121,9 @@ def spread(
     """At most `most` of `n` places, evenly spread over all of them, with their numbers as `place`."""
     where, values = _which(motif, is_everywhere)
     return reading.rows(
-        f"with {_NAMED}, numbered as (select o.recording_id, o.start_s, o.end_s, o.phrase_id, o.first_symbol, o.last_symbol, n.path,"
+        "with numbered as (select o.recording_id, o.start_s, o.end_s, o.phrase_id, o.first_symbol, o.last_symbol, n.path,"
         f" row_number() over (order by {_ORDER}) - 1 as place"
-        f" from occurrences o left join named n using (recording_id) where {where})"
+        f" from occurrences o left join recording_facts n using (recording_id) where {where})"
         f" select * from numbered where $n <= {most} or (place + 1) * {most} // $n > place * {most} // $n order by place",
         {**values, "n": n},
     )

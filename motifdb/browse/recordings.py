@@ -15,17 +15,15 @@ _MOST_FAMILIES = 5
 
 def page(reading: Reading, text: str, first: int, n: int) -> tuple[list[dict[str, Any]], int]:
     """One page of the recordings whose path or a label contains a text, by path; and how many there are."""
-    match = (
-        " having $text = '' or bool_or(contains(lower(path), $text) or "
-        + " or ".join(f"contains(lower(coalesce({name}, '')), $text)" for name in STANDARD_LABELS)
-        + ")"
+    holds = " or ".join(f"contains(lower({name}), $text)" for name in ("path", *STANDARD_LABELS))
+    body = (
+        "from recording_facts where $text = '' or recording_id in"
+        f" (select recording_id from files where state = 'input' and recording_id is not null and ({holds}))"
     )
-    labels = ", ".join(f"case when count(distinct {n}) = 1 then min({n}) end as {n}" for n in STANDARD_LABELS)
-    body = f"from tracks where recording_id is not null group by recording_id{match}"
     values = {"text": text.lower()}
-    counted = reading.row(f"select count(*) as n from (select recording_id {body})", values)
+    counted = reading.row(f"select count(*) as n {body}", values)
     rows = reading.rows(
-        f"select recording_id, min(path) as path, any_value(duration_s) as duration_s, any_value(kind) as kind, {labels}"
+        f"select recording_id, path, duration_s, kind, {', '.join(STANDARD_LABELS)}"
         f" {body} order by path, recording_id limit {int(n)} offset {int(first)}",
         values,
     )
