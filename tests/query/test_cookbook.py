@@ -92,7 +92,7 @@ def lengths(facts: Facts) -> list[Row]:
         rows.append({
             "style": value, "recordings": sizes[value], "motifs": len(pairs),
             "mean_length": sum(length * n for length, n in pairs) / total,
-            "share_of_5_or_more": long / total if long else None,
+            "share_of_5_or_more": long / total,
             "longest": max(pairs)[0], "analysis": analysis[:8],
         })  # fmt: skip
     return sorted(rows, key=lambda r: (-round(r["mean_length"], 6), r["style"], r["analysis"]))
