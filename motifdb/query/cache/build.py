@@ -54,7 +54,9 @@ def build(snapshot: Snapshot, names: Sequence[str], *, threads: int = 1) -> list
 def start(snapshot: Snapshot, names: Sequence[str]) -> None:
     """Make the copies in a child process that goes on when this one ends."""
     _children[:] = [c for c in _children if c.poll() is None]
-    command = [sys.executable, "-m", __name__, str(snapshot.path.absolute()), str(snapshot.commit), *names]
+    # -P: modules that lie in the folder one stands in are not taken for ours
+    command = [sys.executable, "-P", "-m", __name__]
+    command += [str(snapshot.path.absolute()), str(snapshot.commit), *names]
     with contextlib.suppress(OSError):
         _children.append(
             subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 SUFFIX = ".duckdb"
 MARK_TABLE = "motifdb_copy"
 """In every file: one row that says which copy it is and how many rows it has."""
+
+_OURS = re.compile(r"(?P<copy>[0-9a-f]{20}\.duckdb)|\.[0-9a-f]{20}(\.lock|-\w+)")
+"""Names of copies, and of a builder's lock and working folder: nothing else in the folder is ours to remove."""
 
 MOST_BYTES = 20 << 30
 MAX_AGE_S = 30 * 24 * 3600.0
@@ -74,11 +78,14 @@ def make_room(folder: Path, n_bytes: int, most_bytes: int = MOST_BYTES) -> None:
     now = time.time()
     aged: list[tuple[float, int, Path]] = []
     for path in folder.iterdir() if folder.is_dir() else ():
+        ours = _OURS.fullmatch(path.name)
+        if ours is None:
+            continue
         with contextlib.suppress(OSError):
             found = path.stat()
-            if path.suffix == SUFFIX:
+            if ours["copy"]:
                 aged.append((found.st_mtime, found.st_size, path))
-            elif path.name.startswith(".") and now - found.st_mtime > 24 * 3600:
+            elif now - found.st_mtime > 24 * 3600:
                 # parts and locks of a builder that was killed
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     aged.sort()

@@ -253,10 +253,14 @@ def test_builders_do_not_disturb_each_other(cache: Path, snapshot: Snapshot) -> 
 
 
 def test_a_child_process_makes_what_is_missing(
-    cache: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+    cache: Path, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shelf.path_of(cache, keys.key_of(snapshot, "motifs"))
     path.unlink()
+    (tmp_path / "duckdb.py").write_text(
+        "raise SystemExit('the folder one stands in is no place for modules')"
+    )
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(copies, "start", build.start)
     session = Session(snapshot, copies=True)
     first = session.table("select * from motifs")
@@ -275,18 +279,22 @@ def test_room_is_made(cache: Path) -> None:
     for age, path in enumerate(files):
         os.utime(path, (now - 100 * age, now - 100 * age))
     os.utime(files[0], (0, now - 40 * 24 * 3600))
-    old_part = cache / ".killed"
+    old_part = cache / f".{files[0].stem}-x1_y2z3a"
     old_part.mkdir()
-    os.utime(old_part, (0, 0))
-    (cache / "notes.txt").write_text("not ours")
-    os.utime(cache / "notes.txt", (0, 0))
+    foreign = [cache / "notes.txt", cache / "songs.duckdb", cache / ".env", cache / ".git" / "HEAD"]
+    (cache / ".git").mkdir()
+    for path in foreign:
+        path.write_text("not ours")
+    for path in (old_part, cache / ".git", *foreign):
+        os.utime(path, (0, 0))
     total = sum(p.stat().st_size for p in files[1:])
     gone = files[-1].stat().st_size
     shelf.make_room(cache, 1, most_bytes=total)
-    assert files_of(cache) == files[1:-1], "the one of a month ago, then the one read longest ago"
-    assert not old_part.exists() and (cache / "notes.txt").exists()
+    left = [*files[1:-1], cache / "songs.duckdb"]
+    assert files_of(cache) == left, "the one of a month ago, then the one read longest ago"
+    assert not old_part.exists() and all(path.exists() for path in foreign)
     shelf.make_room(cache, 1, most_bytes=total - gone + 1)
-    assert files_of(cache) == files[1:-1]
+    assert files_of(cache) == left
 
 
 def test_a_full_disk_is_left_alone(cache: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
