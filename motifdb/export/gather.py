@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.export.names import stems
-from motifdb.export.reading import Read, noted
+from motifdb.export.reading import Read, noted, strength
 from motifdb.export.rows import Curve, Recording
 from motifdb.query.meant import what_is_meant
 from motifdb.query.scopes import label_values
@@ -178,12 +178,33 @@ class Source:
     def _labels(self) -> dict[str, dict[str, set[str]]]:
         return label_values(self._files)
 
+    @cached_property
+    def _recording_id(self) -> str | None:
+        """The one recording that is wanted."""
+        text = self.wanted.recording
+        return None if text is None else what_is_meant(self.database, text, ("recording",)).id
+
     def _pattern(self) -> _Row | None:
         """The row of the one motif or family that is wanted."""
-        text = self.wanted.motif or self.wanted.family
+        wanted = self.wanted
+        text, kind = (wanted.motif, "motif") if wanted.motif is not None else (wanted.family, "family")
         if text is None:
             return None
-        return what_is_meant(self.database, text, ("motif",) if self.wanted.motif else ("family",)).row
+        row = what_is_meant(self.database, text, (kind,)).row
+        fitting = [row]
+        if kind == "motif" and row["contour"] == " ".join(text.split()):  # several may have it
+            fitting = self._snapshot.table("motifs", None, f"contour = '{row['contour']}'").to_pylist()
+            fitting.sort(key=lambda r: (strength(r["log10_p"]), r["motif_id"]))
+        if wanted.analysis is not None:
+            named = {r["analysis_id"] for r in self._named}
+            fitting = [r for r in fitting if r["analysis_id"] in named]
+            if not fitting:
+                raise NotFoundError(f"{text!r} is no {kind} of {wanted.analysis!r}; leave out --analysis")
+        if self._recording_id is not None and len(fitting) > 1:
+            where = f"recording_id = '{self._recording_id}'"
+            here = set(self._snapshot.table(self._places, [self._key], where).column(0).to_pylist())
+            return next((r for r in fitting if r[self._key] in here), fitting[0])
+        return fitting[0]
 
     @property
     def _key(self) -> str:
@@ -194,9 +215,7 @@ class Source:
         return "occurrences" if self.of == "motifs" else "family_members"
 
     def _recordings(self) -> list[str]:
-        chosen: set[str] | None = None
-        if self.wanted.recording is not None:
-            chosen = {what_is_meant(self.database, self.wanted.recording, ("recording",)).id}
+        chosen: set[str] | None = None if self._recording_id is None else {self._recording_id}
         if self._only is not None:
             where = f"{self._key} = '{self._only[self._key]}'"
             sounding = set(self._snapshot.table(self._places, ["recording_id"], where).column(0).to_pylist())
@@ -214,12 +233,17 @@ class Source:
 
     @cached_property
     def _chosen(self) -> list[_Row]:
-        """Analyses of patterns that may be meant; of those renewed under one name the newest over each parent."""
+        """Analyses of patterns that may be meant."""
+        if self._only is not None:
+            return [self._analyses[self._only["analysis_id"]]]
+        return self._named
+
+    @cached_property
+    def _named(self) -> list[_Row]:
+        """Analyses that --analysis fits; of those renewed under one name the newest over each parent."""
         kind = _KIND[self.of]
         rows = [r for r in self._analyses.values() if r["kind"] == kind]
         rows.sort(key=lambda r: (r["created_at"], r["analysis_id"]))
-        if self._only is not None:
-            return [r for r in rows if r["analysis_id"] == self._only["analysis_id"]]
         text = self.wanted.analysis
         named = [r for r in rows if text is None or r["name"] == text]
         found = list({(r["name"], r["parent_id"]): r for r in named}.values())

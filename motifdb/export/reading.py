@@ -66,7 +66,7 @@ class Read:
             Pattern("motif", id_, row["contour"], row, _in_time(places))
             for id_, places, row in self._sounding(recording_id, analysis_id)
         ]
-        return sorted(found, key=lambda p: (_strength(p.facts["log10_p"]), -p.facts["length"], p.id))
+        return sorted(found, key=lambda p: (strength(p.facts["log10_p"]), -p.facts["length"], p.id))
 
     def families(self, recording_id: str, analysis_id: str | None) -> list[Pattern]:
         """Families of an analysis in a recording, the largest first."""
@@ -85,7 +85,8 @@ class Read:
                 yield id_, places, row
 
 
-def _strength(log10_p: float | None) -> float:
+def strength(log10_p: float | None) -> float:
+    """What motifs are ordered by, the least expected first."""
     return 0.0 if log10_p is None else log10_p  # p is at most 1, so that what has none comes last
 
 

@@ -72,6 +72,28 @@ def test_a_motif_is_of_the_recordings_where_it_sounds(database: Database, rows: 
         Source(database, Wanted(motif=motif["motif_id"], recording="silence"))
 
 
+def test_a_contour_is_the_strongest_motif_that_has_it_there(database: Database, rows: Rows) -> None:
+    """In the recording and of the analysis that are wanted, not the strongest of all."""
+    sounding = {o["motif_id"] for o in rows["occurrences"]}
+    name_of = {a["analysis_id"]: a["name"] for a in rows["analyses"]}
+    own = [m for m in rows["motifs"] if m["scope"] == "recording" and m["motif_id"] in sounding]
+    contours = [m["contour"] for m in own]
+    shared = [m for m in own if contours.count(m["contour"]) > 1]
+    assert len({m["analysis_id"] for m in shared}) > 1 and len({m["scope_key"] for m in shared}) > 1
+    for motif in shared:
+        wanted = Wanted(
+            recording=motif["scope_key"], motif=motif["contour"], analysis=name_of[motif["analysis_id"]]
+        )
+        (recording,) = Source(database, wanted).recordings()
+        assert [p.id for p in recording.patterns] == [motif["motif_id"]]
+    with pytest.raises(NotFoundError, match="is no motif of 'gap 1'; leave out --analysis"):
+        other = next(m for m in own if name_of[m["analysis_id"]] == "gap 0")
+        Source(database, Wanted(motif=other["motif_id"], analysis="gap 1"))
+    for nothing in (Wanted(motif=""), Wanted(family="")):
+        with pytest.raises(NotFoundError, match="there is no"):
+            Source(database, nothing)
+
+
 def test_a_motif_over_several_recordings_is_in_each(database: Database, rows: Rows) -> None:
     for wanted in (Wanted(analysis="wide"), Wanted(motif=WIDE)):
         found = {r.id: r for r in Source(database, wanted).recordings() if r.patterns}
