@@ -883,9 +883,10 @@ def _root(
 def main() -> None:
     """Entry point: errors of ours are one sentence on standard error and a meaningful exit status."""
     from motifdb.errors import MotifdbError
-    from motifdb.pipelines.terminal import keep_interrupts
+    from motifdb.pipelines.terminal import keep_interrupts, write_utf8
 
     keep_interrupts()
+    write_utf8()
     try:
         app()
     except MotifdbError as error:

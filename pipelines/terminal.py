@@ -5,6 +5,7 @@ Only Typer is imported here; everything heavy is imported by the command that ne
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -80,6 +81,13 @@ def keep_interrupts() -> None:
         again.start()
 
     sys.unraisablehook = hook
+
+
+def write_utf8() -> None:
+    """See that files and pipes take UTF-8 wherever this runs; a terminal shows the code of a character that it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 @contextmanager
