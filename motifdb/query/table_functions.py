@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -141,12 +142,22 @@ def _searched(session: Session, query: Any, given: Mapping[str, Any]) -> pa.Tabl
     return search(
         session.snapshot,
         query,
-        n=10 if given["n"] is None else int(given["n"]),
-        max_distance=None if given["max_distance"] is None else float(given["max_distance"]),
-        tempo=tempo_of(str(given["tempo"])),
-        once=bool(given["once"]),
-        analysis=given["analysis"],
+        n=10 if given["n"] is None else _fitting(given, "n", (int,), "a whole number"),
+        max_distance=None
+        if given["max_distance"] is None
+        else float(_fitting(given, "max_distance", (int, float, Decimal), "a number")),
+        tempo=tempo_of("free" if given["tempo"] is None else str(given["tempo"])),
+        once=given["once"] is not None and _fitting(given, "once", (bool,), "true or false"),
+        analysis=None if given["analysis"] is None else _fitting(given, "analysis", (str,), "a text"),
     )
+
+
+def _fitting(given: Mapping[str, Any], name: str, types: tuple[type, ...], what: str) -> Any:
+    """The value of a parameter, where it is of a type that it may have."""
+    value = given[name]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise UsageError(f"{name} := takes {what}, not {value!r}")
+    return value
 
 
 MOTIF_SEARCH = TableFunction(

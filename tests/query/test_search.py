@@ -214,6 +214,19 @@ def test_queries_that_cannot_be(cents: list[float], hop_s: float, sentence: str)
         query_on_grid(np.array(cents), hop_s)
 
 
+def test_a_short_query_has_forty_frames_whatever_its_hop() -> None:
+    cents = np.linspace(0.0, 300.0, 200)
+    for hop_s in (128 / 44100, 0.003, 0.005, 0.008):
+        assert query_on_grid(cents, hop_s).cents.size == 40
+
+
+def test_many_places_take_no_longer_than_they_must(voiced: Voiced) -> None:
+    query = query_on_grid(_walk(2, 300)[50:90], HOP_S)
+    every = search_voiced(voiced, query, n=10**9)
+    some = search_voiced(voiced, query, n=len(every))
+    assert every == some and len(every) > 30
+
+
 # -- over a database --------------------------------------------------------------------------------------
 
 MOTIF = next(m for m in example_rows()["motifs"] if m["contour"] == "+1 -2 +1")
@@ -237,6 +250,8 @@ def test_exact_contours_come_first(example: Snapshot) -> None:
     assert search(example, "+1 -2 +1", n=100, once=True).num_rows == 3
     one = search(example, "+1 -2 +1", recordings=[RECORDING["bela"]]).column("recording_id").to_pylist()
     assert set(one) == {RECORDING["bela"]}
+    assert search(example, "+1 -2 +1", recordings=[]).num_rows == 0
+    assert search(example, "+9 +9 +9 +9", max_distance=0).num_rows == 0
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +300,11 @@ def test_a_melody_of_the_database_finds_itself(sung_db: Path) -> None:
         ("+1 +200", {}, "symbols go from"),
         ("+1 -2", {"max_distance": 2}, "within 0 to 1 edits, not 2"),
         ("+1 -2", {"max_distance": 0.5}, "whole number of edits"),
+        ("+1 -2", {"max_distance": float("nan")}, "0 or more, in cents or edits, got nan"),
+        ("+1 -2", {"max_distance": float("inf")}, "0 or more"),
+        (MOTIF["motif_id"], {"max_distance": -1}, "0 or more"),
+        (MOTIF["motif_id"], {"analysis": "yin"}, "leave out the analysis"),
+        ("+1 -2", {"recordings": ["it's none"]}, 'no recording "it\'s none"'),
         ("+1 -2", {"n": 0}, "at least one place"),
         ("+1 -2", {"analysis": "nowhere"}, "no analysis of contours 'nowhere'"),
         ("", {}, "an empty text"),
@@ -321,6 +341,12 @@ def test_sql_searches(sung_db: Path) -> None:
             ("from hum_search('hum.wav')", "bind one"),
             ("from motif_search(3)", "takes a contour"),
             ("from motif_search('+1', tempo := 'fast')", "a tempo is free"),
+            ("from motif_search('+1', n := 'x')", "n := takes a whole number, not 'x'"),
+            ("from motif_search('+1', n := 2.5)", "n := takes a whole number"),
+            ("from motif_search('+1', once := 'false')", "once := takes true or false"),
+            ("from motif_search('+1', analysis := 5)", "analysis := takes a text"),
+            ("from motif_search('+1', max_distance := 'nan'::double)", "0 or more"),
+            ("from motif_search('+1', max_distance := [1])", "max_distance := takes a number"),
         ):
             with pytest.raises(UsageError, match=sentence):
                 database.sql(query)

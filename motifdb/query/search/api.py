@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def search(
     max_distance : places further away are left out: edits for a contour (one for every three symbols, where None), else cents
     recordings : ids of the recordings to search; None is all
     analysis : the analysis of contours (for a contour) or pitch (for a melody), by name or beginning of its id; None is
-        the usual one
+        the usual one, and for a motif the pitch it was mined from
     once : at most one place of each recording
 
     Raises
@@ -49,6 +50,8 @@ def search(
     UsageError, NotFoundError
         for a query that cannot be searched for, in one sentence.
     """
+    if max_distance is not None and not 0 <= max_distance < math.inf:
+        raise UsageError(f"the distance of a place is 0 or more, in cents or edits, got {max_distance:g}")
     if isinstance(query, str) and is_contour(query):
         if max_distance is not None and int(max_distance) != max_distance:
             raise UsageError(f"the distance from a contour is a whole number of edits, got {max_distance:g}")
@@ -61,6 +64,8 @@ def search(
     if isinstance(query, str):
         if not query.strip():
             raise UsageError("an empty text is no query; give a contour such as '+1 -2 +1', or a motif's id")
+        if analysis is not None:
+            raise UsageError("a motif is searched in the pitch it was mined from; leave out the analysis")
         on_grid, voiced, spans = motif_query(snapshot, query)
     else:
         on_grid, voiced = query_on_grid(query.cents, query.hop_s), voiced_pitch(snapshot, analysis)

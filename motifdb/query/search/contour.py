@@ -115,7 +115,10 @@ def _phrases(snapshot: Snapshot, analysis: str | None, recordings: Collection[st
     id_ = contour_analysis(snapshot, analysis)
     where = f"analysis_id = '{id_}'"
     if recordings is not None:
-        where += " and recording_id in (" + ", ".join(f"'{r}'" for r in sorted(recordings)) + ")"
+        known = set(snapshot.table("recordings", ["recording_id"]).column(0).to_pylist())
+        if missing := sorted(set(recordings) - known):
+            raise NotFoundError(f"there is no recording {missing[0]!r} in {snapshot.path}")
+        where += " and recording_id in (" + ", ".join(f"'{r}'" for r in sorted(recordings) or [""]) + ")"
     columns = ["recording_id", "start_s", "symbols", "segment_start_s", "segment_end_s"]
     return snapshot.table("contours", columns, where)
 
@@ -152,7 +155,7 @@ def _rows(
     edits: np.ndarray[Any, np.dtype[np.int64]],
     chosen: list[int],
 ) -> list[dict[str, Any]]:
-    rows = phrases.take([int(phrase[i]) for i in chosen]).to_pylist()
+    rows = phrases.take(phrase[np.array(chosen, np.int64)]).to_pylist()
     paths = paths_of(snapshot, {row["recording_id"] for row in rows})
     return [
         {

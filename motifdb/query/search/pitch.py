@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
+from motifdb.kernels.apart import first_apart
 from motifdb.kernels.dtw import ABANDONED, MAX_CENTS, MAX_FRAMES, centred, padded
 from motifdb.kernels.dtw_bounds import BLOCK, block_bounds, envelope, refine, segment_sums
-from motifdb.query.search.voiced import Voiced, on_grid, require_recordings, voiced_pitch
+from motifdb.query.search.voiced import Voiced, based, on_grid, require_recordings, voiced_pitch
 
 if TYPE_CHECKING:
     from motifdb.query.database import Database
@@ -163,9 +164,10 @@ def query_on_grid(cents: NDArray[np.float64] | NDArray[np.float32], hop_s: float
         )
     if voiced_s >= LONGEST_S + HOP_S:
         raise UsageError(f"the query has {voiced_s:.0f} s of pitch; cut it to {LONGEST_S:.0f} s or less")
-    grid_s = HOP_S if voiced_s >= HOP_S * LEAST_FRAMES else voiced_s / LEAST_FRAMES
-    clipped = np.clip(values, -MAX_CENTS, MAX_CENTS)
-    return Query(on_grid(clipped, hop_s, grid_s)[:MAX_FRAMES], grid_s)
+    base, base_hop_s = based(np.clip(values, -MAX_CENTS, MAX_CENTS), hop_s)
+    base_s = base.size * base_hop_s
+    grid_s = HOP_S if base_s >= HOP_S * LEAST_FRAMES - 1e-9 else base_s / LEAST_FRAMES
+    return Query(on_grid(base, base_hop_s, grid_s)[:MAX_FRAMES], grid_s)
 
 
 def tempo_steps(tempo: Tempo) -> list[int]:
@@ -221,23 +223,8 @@ def kept(hits: Hits, owner: NDArray[np.int32], once: bool, n: int, apart_s: floa
     apart_s : hits of a piece that lie less than this apart count as overlapping
     """
     hits = hits.sorted()
-    left = np.ones(hits.cost.size, bool)
-    chosen: list[int] = []
-    at = 0
-    while len(chosen) < n:
-        at += int(left[at:].argmax()) if at < left.size else 0
-        if at >= left.size or not left[at]:
-            break
-        chosen.append(at)
-        if once:
-            left &= owner[hits.piece] != owner[hits.piece[at]]
-        else:
-            left &= ~(
-                (hits.piece == hits.piece[at])
-                & (hits.begin_s < hits.end_s[at] + apart_s - 1e-9)
-                & (hits.end_s > hits.begin_s[at] - apart_s + 1e-9)
-            )
-    return hits.take(np.array(chosen, np.int64))
+    line = owner[hits.piece].astype(np.int64) if once else hits.piece
+    return hits.take(first_apart(line, hits.begin_s, hits.end_s, np.inf if once else apart_s, n))
 
 
 def places(voiced: Voiced, query: Query, hits: Hits, owner: NDArray[np.int32]) -> list[Place]:

@@ -185,12 +185,13 @@ def _voiced(f0_hz: NDArray[np.float32], hop_s: float) -> tuple[NDArray[np.int64]
 
 def on_grid(cents: NDArray[np.float32], hop_s: float, grid_hop_s: float) -> NDArray[np.float32]:
     """One piece on a grid: see the top of the module."""
-    base, base_hop_s = _base(cents, hop_s)
+    base, base_hop_s = based(cents, hop_s)
     series, _ = grid_pieces(base, np.array([0, base.size], np.int64), np.array([grid_hop_s / base_hop_s]))
     return series
 
 
-def _base(cents: NDArray[np.float32], hop_s: float) -> tuple[NDArray[np.float32], float]:
+def based(cents: NDArray[np.float32], hop_s: float) -> tuple[NDArray[np.float32], float]:
+    """Frames no closer than they are held, and the time between them: see `BASE_HOP_S`."""
     factor = max(int(BASE_HOP_S / hop_s + 1e-6), 1)
     return (cents, hop_s) if factor == 1 else (averaged(cents, factor), hop_s * factor)
 
@@ -213,7 +214,7 @@ class _Builder:
         cuts = np.flatnonzero((steps - 1) * hop_s > LONGEST_REST_S) + 1
         for a, b in zip([0, *cuts], [*cuts, frames.size], strict=True):
             first = run_first[(run_first >= a) & (run_first < b)] if cuts.size else run_first
-            base, base_hop_s = _base(cents[a:b], hop_s)
+            base, base_hop_s = based(cents[a:b], hop_s)
             self.cents.append(base)
             self.recording.append(recording)
             self.hop_s.append(base_hop_s)
