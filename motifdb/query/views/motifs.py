@@ -93,12 +93,13 @@ MINED_RECORDINGS = ViewSpec(
         select analysis_id, parent_id, coalesce(json_extract_string(parameters, '$.scope'), 'recording') as scope,
                coalesce(json_extract_string(parameters, '$.conflicts') = 'each', false) as is_each
         from analyses where kind = 'mining'
+    ), labelled as (
+        select recording_id, label, bool_or(is_conflict) as is_conflict from recording_labels group by recording_id, label
     )
     select m.analysis_id, c.scope_key as recording_id
     from mining m join coverage c on c.analysis_id = m.parent_id and c.state in ('done', 'empty')
-    where m.scope in ('recording', 'corpus')
-          or (m.scope, c.scope_key) in (select (label, recording_id) from recording_labels where not is_conflict)
-          or (m.is_each and (m.scope, c.scope_key) in (select (label, recording_id) from recording_labels))
+         left join labelled l on l.label = m.scope and l.recording_id = c.scope_key
+    where m.scope in ('recording', 'corpus') or not l.is_conflict or (m.is_each and l.is_conflict)
     """,
 )
 
