@@ -174,6 +174,7 @@ class Pages:
             analysis=analysis,
             motifs=recordings.strongest(self._reading, recording_id, analysis) if analysis else [],
             families=recordings.families(self._reading, recording_id),
+            most_members=recordings.MOST_MEMBERS,
             part=address(f"/parts/pitch/{recording_id}", kept),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from motifdb.browse.listing import Analysis
@@ -11,6 +12,8 @@ from motifdb.query.views import STANDARD_LABELS
 
 _MOST_LANES = 7
 _MOST_FAMILIES = 5
+MOST_MEMBERS = 200
+"""Members of families that a recording's page lists."""
 
 
 def page(reading: Reading, text: str, first: int, n: int) -> tuple[list[dict[str, Any]], int]:
@@ -113,21 +116,27 @@ def _motifs(
     return made
 
 
-def families(reading: Reading, recording_id: str, most: int = 200) -> list[dict[str, Any]]:
-    """Members of families in one recording, family by family."""
+def families(
+    reading: Reading,
+    recording_id: str,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+    most: int = MOST_MEMBERS,
+) -> list[dict[str, Any]]:
+    """Members of families in a stretch of one recording, family by family, the largest first; `most` at most."""
     return reading.rows(
         "select f.family_id, f.size, f.scope, f.analysis_id, m.member, m.start_s, m.end_s, m.distance_cents, m.transposition_cents"
-        " from family_members m join families f using (family_id) where m.recording_id = $id"
+        " from family_members m join families f using (family_id)"
+        " where m.recording_id = $id and m.end_s > $start and m.start_s < $end"
         f" order by f.size desc, f.family_id, m.start_s limit {int(most)}",
-        {"id": recording_id},
+        {"id": recording_id, "start": start_s, "end": end_s},
     )
 
 
 def _families(reading: Reading, recording_id: str, start_s: float, end_s: float) -> list[Lane]:
     of_family: dict[str, list[dict[str, Any]]] = {}
-    for row in families(reading, recording_id, MOST_BARS):
-        if row["end_s"] > start_s and row["start_s"] < end_s:
-            of_family.setdefault(row["family_id"], []).append(row)
+    for row in families(reading, recording_id, start_s, end_s, MOST_BARS):
+        of_family.setdefault(row["family_id"], []).append(row)
     return [
         Lane(
             f"family {id_[:8]} of {rows[0]['size']}",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from motifdb.browse import recordings
 from motifdb.browse.reading import Reading
 from motifdb.catalog.store import Changes, create, open_writer
 from motifdb.schemas import TABLES
@@ -229,6 +230,20 @@ def test_a_sound_that_cannot_be_is_refused_in_a_sentence(
 ) -> None:
     answer = client.get(f"/sound/{files[0]['recording_id']}", params=fields)
     assert answer.status_code == 400 and why in answer.json()["error"]
+
+
+def test_members_of_families_are_of_the_stretch_and_a_cut_list_says_so(
+    client: TestClient, browsed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recording_id,) = {m["recording_id"] for m in rows(browsed, "family_members")}
+    reading = Reading(browsed)
+    spans = [(0.0, 9.0), (2.0, 9.0), (1.5, 2.5), (0.0, 0.6)]
+    found = [[m["start_s"] for m in recordings.families(reading, recording_id, a, b, 1)] for a, b in spans]
+    reading.close()
+    assert found == [[0.5], [2.5], [], [0.5]], "one at most, of those that sound there"
+    assert "The first" not in said(client.get(f"/recording/{recording_id}").text)
+    monkeypatch.setattr(recordings, "MOST_MEMBERS", 2)
+    assert "The first 2 members" in said(client.get(f"/recording/{recording_id}").text)
 
 
 def test_a_recording_shows_its_pitch_motifs_and_families(client: TestClient, files: list[Row]) -> None:
