@@ -897,6 +897,9 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(141)
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            # Ctrl-C while a compiled function handed back its result: Python makes a SystemError of it
+            sys.exit(130)
         if os.environ.get("MOTIFDB_TRACEBACK"):
             raise
         said = " ".join(str(error).split())[:300]
