@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from motifdb.errors import UsageError
+from motifdb.errors import NotFoundError, UsageError, nearest
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -75,7 +75,7 @@ class Asking(ABC):
         UsageError
             for a mistake in `where`, with its position; where `recording` fits several.
         NotFoundError
-            for a recording or an analysis that is not there, or a column, with the nearest one that is.
+            for a recording, an analysis, a label or a column that is not there, with the nearest one that is.
         """
         from motifdb.query.motifs import mining_analyses
         from motifdb.query.objects import Motif, Things
@@ -93,6 +93,13 @@ class Asking(ABC):
                 self.recording(recording).id,
             )
         for name, value in (label or {}).items():
+            known = (
+                self.sql("select distinct label from recording_labels order by label")
+                .arrow()["label"]
+                .to_pylist()
+            )
+            if name not in known:
+                raise NotFoundError(f"there is no label {name!r} here; {nearest(name, known)}")
             conditions.add(
                 "motif_id in (select o.motif_id from occurrences o join recording_labels l using (recording_id)"
                 " where not l.is_conflict and l.label = {} and l.value = {})",

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from motifdb.errors import NotFoundError
+from motifdb.errors import NotFoundError, UsageError
 from motifdb.plots import PitchCurve, Segments
 from motifdb.query.facts import family_facts, motif_facts, recording_facts
 from motifdb.query.stored_pitch import stored_pitch, usual_pitch
@@ -80,6 +80,8 @@ def portrait(
     ------
     NotFoundError
         where there is none of this id, or no pitch of it is stored.
+    UsageError
+        where no pitch is stored `between` these times.
     """
     if kind == "motif":
         return _of_motif(database, id_, most)
@@ -201,7 +203,12 @@ def _of_recording(database: Database, recording_id: str, between: tuple[float, f
     facts = recording_facts(database, row, recording, n_phrases)
     motifs = recording_motifs(database, recording_id)
     if between is not None:
-        recording = recording.between(*between)
+        whole, recording = recording, recording.between(*between)
+        if whole.times_s.size and not recording.times_s.size:
+            raise UsageError(
+                f"no pitch is stored from {between[0]:g} s to {between[1]:g} s: it goes from"
+                f" {whole.times_s[0]:.2f} s to {whole.times_s[-1]:.2f} s"
+            )
     return Portrait(
         "recording",
         recording_id,

@@ -63,6 +63,8 @@ def test_motifs_are_chosen_by_every_condition_at_once(database: Database) -> Non
     both = {"singer": "Amina", "style": "rast"}
     assert {m.id for m in database.motifs(label=both)} == of_chitra
     assert not len(database.motifs(label={"singer": "Bela"})), "two files contradict each other about Bela"
+    with pytest.raises(NotFoundError, match="no label 'singger' here; did you mean 'singer'"):
+        database.motifs(label={"singger": "Amina"})
     assert len(database.motifs("true -- all of them", limit=2)) == 2
     injected = database.motifs(contour="x' or '1' = '1")
     assert len(injected) == 0, "a value is never part of the statement"
@@ -112,6 +114,8 @@ def test_each_shows_itself_in_a_notebook(database: Database) -> None:
         assert thing.plot()._repr_png_().startswith(b"\x89PNG")
         assert thing.id in thing.text()
     assert "no voiced frame" in database.recording("silence")._repr_html_()
+    with pytest.raises(UsageError, match="no pitch is stored from 1000 s to 1001 s: it goes from"):
+        database.recording("amina").between(1000.0, 1001.0)
     stretch = database.recording("amina").between(0.5, 2.0)
     assert stretch.figure.axes[-1].get_xlim() == pytest.approx((0.5, 1.99), abs=0.01)
     audio = database.family(FAMILY_ID).audio(-1)
