@@ -107,6 +107,8 @@ class Answers:
         missing = [name for name in call.parameters if name not in bound]
         if missing:
             raise UsageError(f"{function.name}: no value is bound to the parameter ${missing[0]}")
+        if changing := self._changing(call):
+            raise UsageError(f"{function.name}: {changing}() gives another value each time; give a constant")
         select = [_renamed(call.node, f"_{part}_{function.name}") for part in ("given", "key")]
         tree = {"error": False, "statements": [{"node": _question(select), "named_param_map": []}]}
         try:
@@ -122,6 +124,27 @@ class Answers:
             raise UsageError(f"{function.name} takes other arguments: {function.signature}") from None
         given, key = rows[0]
         return {p.name: given[p.name] for p in function.parameters}, key
+
+    def _changing(self, call: Call) -> str | None:
+        """A function in the arguments whose value another statement cannot count on, so that its answer is not found."""
+        names: list[str] = []
+        stack: list[Any] = [call.node["arguments"]]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, dict):
+                names += [str(part["function_name"]).lower()] if part.get("class") == "FUNCTION" else []
+                part = list(part.values())
+            stack += part if isinstance(part, list) else []
+        rows = (
+            self._connection.execute(
+                "select function_name from duckdb_functions() where list_contains($names, function_name)"
+                " and stability <> 'CONSISTENT' order by 1",
+                {"names": names},
+            ).fetchall()
+            if names
+            else []
+        )
+        return str(rows[0][0]) if rows else None
 
 
 def _renamed(node: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -43,9 +43,7 @@ class Maker:
 
     def prepare(self, statement: Statement) -> None:
         """Make all that a statement names."""
-        for name in sorted(statement.macros - self._made):
-            self._connection.execute(MACROS[name].statement)
-            self._made.add(name)
+        self.prepare_macros(statement)
         for name in relations() if statement.is_catalog else statement.names:
             self.make(name)
         for stored in self._scanned.values():
@@ -55,6 +53,12 @@ class Maker:
             from motifdb.query.limits import most_rows
 
             only.limit = most_rows(self._connection, statement)
+
+    def prepare_macros(self, statement: Statement) -> None:
+        """Make the macros that a statement names, which may stand in arguments of table functions too."""
+        for name in sorted(statement.macros - self._made):
+            self._connection.execute(MACROS[name].statement)
+            self._made.add(name)
 
     def make(self, name: str) -> None:
         """Create the view `name`, what it needs first."""

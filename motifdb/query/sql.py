@@ -226,6 +226,7 @@ class Session:
         if statement.calls:
             # What a function asks meanwhile goes through this connection: it must stay the one there is.
             self._is_answering = True
+            self._maker.prepare_macros(statement)
             try:
                 self._answers.prepare(self, statement.calls, parameters)
             finally:

@@ -94,6 +94,12 @@ def test_takes_bound_parameters(asked: Session, query: str, parameters: Any) -> 
     assert CALLS == [{"text": "a", "n": 2, "frames": [1.5, 2.5]}]
 
 
+def test_arguments_may_hold_functions_and_macros(asked: Session) -> None:
+    query = "select distinct text from echo_search(concat(contour_text([1, -2]), '!'), n := abs(-3)::int)"
+    assert asked.table(query).to_pylist() == [{"text": "+1 -2!"}]
+    assert asked.table("select count(*) as n from echo_search('a', n := 1 + 2)").to_pylist() == [{"n": 3}]
+
+
 def test_the_same_call_is_answered_once(asked: Session) -> None:
     for _ in range(3):
         assert asked.table("select * from echo_search('a') where rank = 1").num_rows == 1
@@ -117,6 +123,11 @@ def test_explain_and_describe(asked: Session) -> None:
         ("select * from motifs, lateral echo_search(contour)", "constants or bound parameters, no columns"),
         ("select * from echo_search((select 'a'))", "constants or bound parameters"),
         ("select * from echo_search($q)", "no value is bound to the parameter $q"),
+        (
+            "select * from echo_search('a', n := (random() * 5)::int)",
+            "random() gives another value each time",
+        ),
+        ("select * from echo_search(now()::varchar)", "now() gives another value each time"),
         ("select * from echo_search('nowhere')", "there is no such place"),
         ("select * from echo_serch('a')", "did you mean 'echo_search'?"),
         ("select wrong from echo_search('a')", "there is no column 'wrong' (line 1, column 8)"),
