@@ -61,6 +61,13 @@ def translated(error: Exception, place: str, memory_limit: str, names: Sequence[
         return DatabaseError(
             f"the statement was broken off ({line}); where no disk is full, run motifdb check"
         )
+    if match := re.search(r"Values were not provided for the following .*parameters: (.*)", line):
+        unbound = ", ".join("$" + name.strip() for name in match[1].split(","))
+        return UsageError(f"no value is bound to {unbound}; bind a file's melody with --bind NAME=FILE")
+    if match := re.search(r"count mismatch.*Expected (\d+), got (\d+)", line):
+        return UsageError(
+            f"{match[2]} values are bound, but the statement names {match[1]} of them; write each as $NAME in it"
+        )
     if "expression depth" in line:
         return UsageError("the statement is nested too deeply to be answered; take it apart")
     return UsageError(f"{line}{place}")

@@ -222,13 +222,14 @@ def test_comments_carry_unit_and_meaning(session: Session) -> None:
         ("select\n contour,\n  lenght\nfrom motifs", NotFoundError, "'lenght' (line 3, column 3); did you mean 'length'?"),
         ("selec 1", UsageError, 'syntax error at or near "selec" (line 1, column 1)'),
         ("select * frm motifs", UsageError, "(line 1, column 14)"),
+        ("select $q", UsageError, "no value is bound to $q; bind a file's melody with --bind NAME=FILE"),
         ("select foor(1.5)", NotFoundError, "there is no function 'foor' (line 1, column 8); did you mean 'floor'?"),
         ("select 'a'::int", UsageError, "Could not convert string 'a' to INT32"),
         ("", UsageError, "this text holds no statement"),
         ("-- nothing", UsageError, "this text holds no statement"),
         ("select 1; select 2", UsageError, "one statement at a time"),
         ("drop view motifs", UsageError, "not DROP"),
-        ("select ?", UsageError, "Values were not provided"),
+        ("select ?", UsageError, "no value is bound to $1"),
         ("pivot motifs on contour", UsageError, "PIVOT needs its values written out"),
         ("select " + "(" * 2000 + "1" + ")" * 2000, UsageError, "nested too deeply"),
         ("select * from other.motifs", NotFoundError, "there is no table 'other.motifs'"),
@@ -241,6 +242,11 @@ def test_mistakes_are_told_in_a_sentence(
         session.table(statement)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_values_that_a_statement_does_not_name_are_told(session: Session) -> None:
+    with pytest.raises(UsageError, match="1 values are bound, but the statement names 0 of them"):
+        session.table("select 1", {"q": 2})
 
 
 def test_position_in_a_long_line(session: Session) -> None:
