@@ -40,8 +40,9 @@ from motifdb.pipelines.inputs.f0 import read_f0
 from motifdb.pipelines.inputs.sniff import HEAD_BYTES, sniff
 
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
-METRES = (0.5, 0.75, 1.0)
-LONGEST_S = (5.0, 6.0, 7.5)
+BANDS = (0.02, 0.05, 0.1)
+BOUNDARIES = (0.0, 0.75)
+SLACKS_S = (0.7, 1.0)
 N_PHASES = 5
 COLUMNS = ("precision", "recall", "f1", "pair_precision", "pair_recall", "pair_f1", "groups", "occurrences")
 PAIR_F1 = COLUMNS.index("pair_f1")
@@ -51,8 +52,8 @@ Groups = list[tuple[str, float, float]]
 
 def grid() -> Iterator[FamiliesConfig]:
     """Every setting that is tried on one performance to be applied to the other."""
-    for threshold, metre, longest_s in itertools.product(THRESHOLDS, METRES, LONGEST_S):
-        yield FamiliesConfig(threshold=threshold, metre=metre, max_duration_s=longest_s)
+    for threshold, band, boundary, slack_s in itertools.product(THRESHOLDS, BANDS, BOUNDARIES, SLACKS_S):
+        yield FamiliesConfig(threshold=threshold, band=band, min_boundary=boundary, slack_s=slack_s)
 
 
 def phases(root: Path, performance: Performance) -> list[Track]:
@@ -83,19 +84,18 @@ def sweep_phase(performance: Performance, track: Track) -> dict[FamiliesConfig, 
     """Pair F1 of every setting of the grid on one phase.
 
     Places come by distance, so those within a smaller threshold are the first of those within the largest: one search
-    serves them all.
+    of a band serves them all.
     """
-    widest = FamiliesConfig(threshold=max(THRESHOLDS), max_duration_s=max(LONGEST_S))
-    melody = melody_of([track], widest)
-    everything = list(places_of_seeds(melody, seeds_between_rests(melody, widest), widest))
+    melody = melody_of([track], FamiliesConfig())
+    seeds = seeds_between_rests(melody, FamiliesConfig())
+    found = {}
+    for band in BANDS:
+        widest = FamiliesConfig(threshold=max(THRESHOLDS), band=band)
+        found[band] = list(places_of_seeds(melody, seeds, widest))
     counts: dict[bytes, tuple[int, int, NDArray[np.int64]]] = {}
     scores = {}
     for config in grid():
-        places = [
-            _within(p, config)
-            for p in everything
-            if p.n_frames * config.frame_s <= config.max_duration_s + 1e-9
-        ]
+        places = [_within(p, config) for p in found[config.band]]
         tallies = []
         for family in group(melody, places, config):
             spans_s = np.column_stack([family.first, family.first + family.n_frames]) * config.frame_s
@@ -240,8 +240,8 @@ def print_table(root: Path, performances: list[Performance], scorer: Any) -> Non
         c = chosen[performance.name]
         own = scores[performance.name]
         print(
-            f"\nFor {performance.name}: threshold {c.threshold:g}, metre {c.metre:g},"
-            f" at most {c.max_duration_s:g} s; {own[c]:.3f} there, the grid's best on"
+            f"\nFor {performance.name}: threshold {c.threshold:g}, band {c.band:g},"
+            f" boundary {c.min_boundary:g}, slack {c.slack_s:g} s; {own[c]:.3f} there, the grid's best on"
             f" itself {max(own.values()):.3f}, its median {np.median(list(own.values())):.3f}."
         )
     best = max(grid(), key=lambda c: sum(s[c] for s in scores.values()))

@@ -33,6 +33,8 @@ class FamiliesConfig:
     threshold : a variant's distance is at most this share of its seed's noise; see `threshold_cents`
     threshold_cents : the largest distance outright; 0 takes `threshold` times the noise
     max_transposition_cents : variants may be sung higher or lower by up to this; 0 is off
+    min_boundary : a stretch whose places begin and end at boundaries less sure than this, with the metre and without, is
+        no phrase; only where a recording has a clear metre and `metre` is more than 0, and not for candidates
     metre : how much boundaries are judged by rests that come back with the metre, 0 to 1; the rest by rests alone
     slack_s : ends of stretches that contain each other may differ by this
     min_members : families with fewer are left out
@@ -45,15 +47,16 @@ class FamiliesConfig:
     min_duration_s: float = 2.0
     max_duration_s: float = 6.0
     max_inner_rest_s: float = 1.0
-    step_s: float = 0.1
-    band: float = 0.1
+    step_s: float = 0.05
+    band: float = 0.02
     cap_cents: int = 200
     noise_quantile: float = 0.03
     threshold: float = 0.6
     threshold_cents: float = 0.0
     max_transposition_cents: float = 0.0
     metre: float = 0.75
-    slack_s: float = 0.7
+    min_boundary: float = 0.75
+    slack_s: float = 1.0
     min_members: int = 2
     max_overlap: float = 0.85
 
@@ -79,7 +82,7 @@ class FamiliesConfig:
         ):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"families.{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("band", "max_overlap", "metre", "noise_quantile"):
+        for name in ("band", "max_overlap", "metre", "min_boundary", "noise_quantile"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"families.{name} must be 0 to 1, got {getattr(self, name)}")
         if not self.max_duration_s >= self.min_duration_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,8 @@ def find_families(
         places.append(found)
         if progress is not None and (k % every == 0 or k + 1 == len(seeds)):
             progress(k + 1, len(seeds))
+    if candidates is not None:  # whoever names stretches has judged their ends
+        config = replace(config, min_boundary=0.0)
     return [_found(melody, family, config) for family in group(melody, places, config)]
 
 

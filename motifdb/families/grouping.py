@@ -5,13 +5,15 @@ duration, times the square of how surely its places begin and end at phrase boun
 less 0.3 times the greatest mean evidence more than 0.6 s inside. The strongest seed's places become a family. A place of
 another seed is lost to that seed, whose strength falls, when it is the same stretch as a place of a family (it shares more
 than `max_overlap` of both durations) or straddles its end (it overlaps by more than `slack_s`, and neither contains the other).
-What is contained stays: a phrase may hold a shorter one.
+What is contained stays: a phrase may hold a shorter one. Where a recording has a clear metre, seeds do not compete at all
+whose places begin and end at boundaries less sure than `min_boundary`, by rests alone as by rests and metre together.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,35 +38,54 @@ _INSIDE_S = 0.6
 _INSIDE_WEIGHT = 0.3
 
 
-def boundary_evidence(melody: Melody, config: FamiliesConfig) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Evidence:
+    """How surely each border between frames is a boundary of a phrase, 0 to 1.
+
+    Attributes
+    ----------
+    mixed : float64, shape (n_frames + 1,), by rests and metre
+    rests : float64, as long, by rests alone
+    is_metrical : bool, shape (n_tracks,), whether the track's metre was heard
+    """
+
+    mixed: NDArray[np.float64]
+    rests: NDArray[np.float64]
+    is_metrical: NDArray[np.bool_]
+
+
+def boundary_evidence(melody: Melody, config: FamiliesConfig) -> Evidence:
     """How surely each border between frames is a boundary of a phrase, 0 to 1.
 
     ``(1 - metre)`` parts are rests, `metre` parts rests that come back with the recording's metre; the former alone where a
     recording has no clear metre.
-
-    Returns
-    -------
-    float64, shape (n_frames + 1,)
     """
-    out = np.zeros(melody.cents.size + 1)
+    is_metrical = np.zeros(melody.n_frames.size, dtype=np.bool_)
+    mixed = np.zeros(melody.cents.size + 1)
+    alone = np.zeros(melody.cents.size + 1)
     slack = round(_SLACK_S / config.frame_s)
     rests = np.column_stack([melody.rest_start, melody.rest_end])
-    for first, n in zip(melody.offsets[:-1].tolist(), melody.n_frames.tolist(), strict=True):
+    for track, n in enumerate(melody.n_frames.tolist()):
+        first = int(melody.offsets[track])
         own = (rests[:, 0] >= first) & (rests[:, 0] <= first + n)
         evidence = rest_evidence(rests[own] - first, n, config.frame_s)
+        alone[first : first + n + 1] = running_extreme(evidence, slack, True)
         period, clearness = metre_frames(melody.cents[first : first + n], config.frame_s)
         if config.metre > 0 and clearness >= _CLEAR_METRE:
             metrical = metrical_evidence(evidence, period, _N_PERIODS, _DECAY, slack)
             evidence = (1 - config.metre) * evidence + config.metre * metrical
-        out[first : first + n + 1] = running_extreme(evidence, slack, True)
-    return out
+            is_metrical[track] = True
+        mixed[first : first + n + 1] = running_extreme(evidence, slack, True)
+    return Evidence(mixed, alone, is_metrical)
 
 
 def group(melody: Melody, places: Sequence[Places], config: FamiliesConfig) -> list[Places]:
     """The families' places, strongest first."""
     evidence = boundary_evidence(melody, config)
-    found = [p for p in places if p.first.size >= config.min_members]
-    weights = [_weights(p, evidence, config) for p in found]
+    found = [
+        p for p in places if p.first.size >= config.min_members and _is_phrase(p, melody, evidence, config)
+    ]
+    weights = [_weights(p, evidence.mixed, config) for p in found]
     kept = [np.ones(p.first.size, dtype=np.bool_) for p in found]
     heap = [(-float(w.sum()), k, 0) for k, w in enumerate(weights)]
     heapq.heapify(heap)
@@ -97,6 +118,15 @@ def group(melody: Melody, places: Sequence[Places], config: FamiliesConfig) -> l
         order = np.argsort(taken_first, kind="stable")
         taken_first, taken_end = taken_first[order], taken_end[order]
     return families
+
+
+def _is_phrase(places: Places, melody: Melody, evidence: Evidence, config: FamiliesConfig) -> bool:
+    """Whether a seed's places begin and end surely enough, on the mean; without a metre there is no telling."""
+    if not evidence.is_metrical[np.searchsorted(melody.offsets, places.first[0], side="right") - 1]:
+        return True
+    end = places.first + places.n_frames
+    sure = max(0.5 * float(e[places.first].mean() + e[end].mean()) for e in (evidence.mixed, evidence.rests))
+    return sure >= config.min_boundary
 
 
 def _weights(places: Places, evidence: NDArray[np.float64], config: FamiliesConfig) -> NDArray[np.float64]:

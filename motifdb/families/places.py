@@ -22,7 +22,7 @@ from motifdb.kernels.dtw_banded import (
 
 _NOISE_PLACES = 500
 _LEAST_NOISE_CENTS = 10.0
-"""Half a comma: a seed this near to most of its scope is no melody of its own."""
+"""Half a comma: a seed this near to most of its scope, or to one note, is no melody of its own."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class _Search:
             starts, shifts = starts[is_near], shifts[is_near]
         noise_cents = self._noise_cents(query, first, starts, shifts)
         threshold_cents = self.config.threshold_cents or self.config.threshold * noise_cents
-        is_held = noise_cents < _LEAST_NOISE_CENTS  # a held tone: everything resembles everything
-        if is_held or not self._is_sung(np.array([first]))[0]:
+        is_held = noise_cents < _LEAST_NOISE_CENTS  # everything resembles everything
+        if is_held or not self._is_sung(np.array([first]))[0] or _is_one_note(query):
             return Places(np.array([first]), np.zeros(1), self.n, noise_cents, threshold_cents)
         limit = np.int64(threshold_cents * 2 * self.n)
         found, totals, _ = places_within(
@@ -124,3 +124,9 @@ class _Search:
         )  # fmt: skip
         low, median = np.quantile(totals / (2.0 * self.n), [self.config.noise_quantile, 0.5])
         return float(max(low, 0.4 * median))
+
+
+def _is_one_note(query: NDArray[np.int32]) -> bool:
+    """Whether a stretch stays by its median: then where it rests is all that tells it from another."""
+    sung = query[query != REST].astype(np.float64)
+    return bool(np.abs(sung - np.median(sung)).mean() < _LEAST_NOISE_CENTS)

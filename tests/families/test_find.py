@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 from motifdb.families import Candidate, FamiliesConfig, FoundFamily, Track, find_families
+from motifdb.families.grouping import group
+from motifdb.families.melody import Melody
+from motifdb.families.places import Places
 from tests.corpora import corpora_root, needs_corpus
 
 HOP_S = 0.01
@@ -172,3 +175,22 @@ def test_silences_are_no_variants_of_each_other() -> None:
     line = np.concatenate(parts)
     f0_hz = np.where(np.isnan(line), 0, 440 * 2 ** (np.nan_to_num(line) / 1200)).astype(np.float32)
     assert find_families([Track("gaps", HOP_S, 0.0, f0_hz)], FamiliesConfig(max_inner_rest_s=3.0)) == []
+
+
+def test_where_the_metre_is_clear_phrases_begin_and_end_with_it() -> None:
+    cycle = np.repeat(np.random.default_rng(1).integers(-900, 900, 25), 5).astype(np.int32)  # two periods
+    rest = np.arange(0, 1501, 62.5)
+    melody = Melody(
+        np.tile(cycle, 12), np.array([0, 1500]), np.array([1500]), np.zeros(1), rest, rest + 2, 0.05
+    )
+
+    def places(first: int) -> Places:
+        at = first + 125 * np.arange(4)
+        return Places(at, np.zeros(at.size), 60, 50.0, 30.0)
+
+    phrase, early = places(2), places(746)  # 0.2 s before the rests
+    for least, expected in ((0.75, [2]), (0.0, [2, 746])):
+        found = group(melody, [phrase, early], FamiliesConfig(min_boundary=least))
+        assert [int(f.first[0]) for f in found] == expected
+    found = group(melody, [phrase, early], FamiliesConfig(metre=0.0))
+    assert [int(f.first[0]) for f in found] == [2, 746], "without a metre there is no telling"
