@@ -97,8 +97,9 @@ def groups_of_recording(snapshot: Snapshot, analyses: set[str], recording_id: st
     return pa.table(
         {
             "group": pa.array([number[name] for _, _, name in rows], pa.int64()),
-            "start_s": pa.array([start for start, _, _ in rows], pa.float64()),
-            "end_s": pa.array([end for _, end, _ in rows], pa.float64()),
+            # sums of steps of frames: what is below a microsecond is rounding
+            "start_s": pa.array([round(start, 6) for start, _, _ in rows], pa.float64()),
+            "end_s": pa.array([round(end, 6) for _, end, _ in rows], pa.float64()),
         }
     )
 

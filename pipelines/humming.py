@@ -84,6 +84,8 @@ def read_hum(path: str | Path, tracker: str | None = None, *, hop: Fraction | fl
 
     file = Path(path)
     name = os.fsencode(str(path))
+    if file.exists() and not file.is_file() and not file.is_dir():
+        raise UsageError(f"{path} is no plain file; save the recording of the melody, or its pitch, first")
     try:
         with open(file, "rb") as opened:
             head = opened.read(HEAD_BYTES)

@@ -77,5 +77,8 @@ def _query_text(query: str | None, file: Path | None) -> str:
     assert file is not None
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the query file {file} cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the query file {file} is no text in UTF-8; save it as such") from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UsageError(f"the query file {file} cannot be read: {why}; give one that is there") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -190,3 +191,9 @@ def test_bindings_have_a_name_and_a_file() -> None:
     for text in ("hum.wav", "=hum.wav", "q=", "1q=hum.wav"):
         with pytest.raises(UsageError, match="NAME=FILE"):
             bound_files([text])
+
+
+def test_a_pipe_is_no_query_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hum.wav")
+    with pytest.raises(UsageError, match="is no plain file"):
+        read_hum(tmp_path / "hum.wav")
