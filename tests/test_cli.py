@@ -253,9 +253,7 @@ def test_a_defect_is_one_sentence_too(run, monkeypatch: pytest.MonkeyPatch) -> N
     assert shown.code == 70 and shown.err.count("\n") == 1 and "KeyError" in shown.err
 
 
-def test_an_interrupt_that_a_compiled_function_wrapped_is_no_defect(
-    run, monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrapped_interrupt_is_no_defect(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     def stopped(db: object) -> None:
         raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
 

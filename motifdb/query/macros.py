@@ -57,7 +57,9 @@ def _letters(contour: str) -> str:
 
 
 def _symbols(contour: str) -> str:
-    return rf"list_transform(regexp_extract_all({contour}::varchar, '-?\d+'), lambda s: try_cast(s as bigint))"
+    return (
+        rf"list_transform(regexp_extract_all({contour}::varchar, '-?\d+'), lambda s: try_cast(s as bigint))"
+    )
 
 
 # DuckDB's levenshtein() counts bytes, so it is exact where every symbol is one ASCII character: all of -63 ... 63,
