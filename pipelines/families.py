@@ -156,7 +156,7 @@ class _Job:
             made.failed[key] = "an earlier run could not look for families here; --retry-failed tries again"
         if missing:
             self.committer.analyses([made.analysis])
-            what = "recordings" if not options.is_wide else "scope" + "s" * (len(missing) != 1)
+            what = ("scope" if options.is_wide else "recording") + "s" * (len(missing) != 1)
             self.progress.begin(f"families, by {options.scope}", len(missing), 0, unit=what)
             with ExitStack() as stack:
                 engine = self._start(stack, made, len(missing))
