@@ -208,8 +208,10 @@ class Session:
                 pass
             return future.result()
         except KeyboardInterrupt:
+            # more than once: DuckDB forgets what comes before the statement has begun to run
             self._connection.interrupt()
-            wait([future])
+            while not wait([future], timeout=0.2).done:
+                self._connection.interrupt()
             raise
 
     def _drop_reader(self) -> None:

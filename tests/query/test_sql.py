@@ -413,6 +413,8 @@ def test_spills_beside_no_ones_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_stops_a_statement() -> None:
+    # whatever a library made of the signal in another test of this process
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     session = Session(None)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -428,12 +430,20 @@ def test_ctrl_c_stops_a_statement() -> None:
 
 def test_interrupt_from_another_thread() -> None:
     session = Session(None)
-    timer = threading.Timer(0.3, session.interrupt)
-    timer.start()
+    is_over = threading.Event()
+
+    def stop() -> None:
+        while not is_over.wait(0.3):  # one that comes before the statement has begun to run is forgotten
+            session.interrupt()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
     with pytest.raises(KeyboardInterrupt):
         session.table(
             "select count(*) from range(1000000) a, range(1000000) b where a.range * b.range % 7 = 3"
         )
+    is_over.set()
+    thread.join()
     session.close()
 
 
