@@ -205,8 +205,9 @@ def _of_recording(database: Database, recording_id: str, between: tuple[float, f
     if between is not None:
         whole, recording = recording, recording.between(*between)
         if whole.times_s.size and not recording.times_s.size:
+            until = "on" if between[1] == float("inf") else f"to {between[1]:g} s"
             raise UsageError(
-                f"no pitch is stored from {between[0]:g} s to {between[1]:g} s: it goes from"
+                f"there is no pitch frame from {between[0]:g} s {until}: the stored pitch goes from"
                 f" {whole.times_s[0]:.2f} s to {whole.times_s[-1]:.2f} s"
             )
     return Portrait(
