@@ -114,7 +114,9 @@ def test_each_shows_itself_in_a_notebook(database: Database) -> None:
         assert thing.plot()._repr_png_().startswith(b"\x89PNG")
         assert thing.id in thing.text()
     assert "no voiced frame" in database.recording("silence")._repr_html_()
-    with pytest.raises(UsageError, match="there is no pitch frame from 1000 s to 1001 s: the stored pitch goes from"):
+    with pytest.raises(
+        UsageError, match="there is no pitch frame from 1000 s to 1001 s: the stored pitch goes from"
+    ):
         database.recording("amina").between(1000.0, 1001.0)
     stretch = database.recording("amina").between(0.5, 2.0)
     assert stretch.figure.axes[-1].get_xlim() == pytest.approx((0.5, 1.99), abs=0.01)
