@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.export.names import stems
@@ -17,6 +18,7 @@ from motifdb.export.reading import Read, noted, strength
 from motifdb.export.rows import Curve, Recording
 from motifdb.query.meant import what_is_meant
 from motifdb.query.scopes import label_values
+from motifdb.query.stored_pitch import frames
 from motifdb.query.views import STANDARD_LABELS
 
 if TYPE_CHECKING:
@@ -126,12 +128,13 @@ class Source:
         """The pitch that a recording's patterns stand on; None where there is none."""
         pitch_id = self._chains[recording_id].pitch
         where = f"recording_id = '{recording_id}' and analysis_id = '{pitch_id}'"
-        blocks = self._snapshot.table("pitch", None, where).sort_by("block").to_pylist() if pitch_id else []
-        if not blocks:
+        rows = self._snapshot.table("pitch", None, where).sort_by("block") if pitch_id else None
+        if rows is None or not rows.num_rows:
             return None
-        times = [b["start_s"] + np.arange(len(b["f0_hz"])) * b["hop_s"] for b in blocks]
-        f0_hz = np.concatenate([np.asarray(b["f0_hz"], np.float32) for b in blocks])
-        confidence = np.concatenate([np.asarray(b["confidence"], np.float32) for b in blocks])
+        f0_hz, confidence = frames(rows, "f0_hz"), frames(rows, "confidence")
+        blocks = rows.select(["start_s", "hop_s"]).to_pylist()
+        sizes = pc.list_value_length(rows.column("f0_hz")).to_pylist()
+        times = [b["start_s"] + np.arange(n) * b["hop_s"] for b, n in zip(blocks, sizes, strict=True)]
         return Curve(
             self._analyses[pitch_id]["name"] if pitch_id else "",
             float(blocks[0]["hop_s"]),

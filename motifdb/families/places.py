@@ -78,6 +78,7 @@ class _Search:
             self.medians = window_medians(self.line, self.starts, n_frames)
 
     def places(self, first: int) -> Places:
+        """Places within the threshold of the stretch that begins at frame `first`, of overlapping ones the nearest."""
         query = self.line[first : first + self.n]
         starts, shifts = self.starts, self.shifts
         if self.medians is not None:

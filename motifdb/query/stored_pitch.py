@@ -13,6 +13,9 @@ from motifdb.errors import NotFoundError
 from motifdb.plots import PitchCurve
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
     from motifdb.catalog.store import Snapshot
 
 _REFERENCE = "reference"
@@ -71,9 +74,15 @@ def stored_pitch(snapshot: Snapshot, recording_id: str, analysis_id: str | None 
             f"{snapshot.path}: no pitch of recording {recording_id[:8]} is stored; `motifdb ingest` tracks it"
         )
     rows = rows.sort_by("block")
-    f0_hz = rows.column("f0_hz").combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    f0_hz = frames(rows, "f0_hz")
     hop_s, start_s = float(rows.column("hop_s")[0].as_py()), float(rows.column("start_s")[0].as_py())
     return PitchCurve(start_s + np.arange(f0_hz.size, dtype=np.float64) * hop_s, f0_hz)
+
+
+def frames(blocks: pa.Table, column: str) -> NDArray[np.float32]:
+    """The frames of blocks of the table pitch, in the order of the rows, as one float32 array of shape (n_frames,)."""
+    values = blocks.column(column).combine_chunks().flatten()
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float32)
 
 
 def _quoted(text: str) -> str:
