@@ -44,6 +44,7 @@ OF_RECORDING = {
     "audio": "recording_id",
     "fingerprints": "recording_id",
     "clips": "recording_id",
+    "embeddings": "recording_id",
     "coverage": "scope_key",
 }
 """Tables with rows about one recording, and the column that names it."""

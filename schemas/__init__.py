@@ -30,6 +30,13 @@ from motifdb.schemas.tables import (
     RECORDINGS,
     TABLES,
 )
+from motifdb.schemas.vectors import (
+    EMBEDDING_METRICS,
+    EMBEDDINGS,
+    ENCODER_METRICS,
+    ENCODER_STEPS,
+    ENCODERS,
+)
 
 __all__ = [
     "ANALYSES",
@@ -39,6 +46,11 @@ __all__ = [
     "CONTOURS",
     "CORPORA",
     "COVERAGE",
+    "EMBEDDINGS",
+    "EMBEDDING_METRICS",
+    "ENCODERS",
+    "ENCODER_METRICS",
+    "ENCODER_STEPS",
     "EPOCHS",
     "FAILURES",
     "FAMILIES",

@@ -11,8 +11,9 @@ import pyarrow as pa
 from motifdb.schemas.families import FAMILY_TABLES
 from motifdb.schemas.learning import LEARNING_TABLES
 from motifdb.schemas.spec import Column, TableSpec
+from motifdb.schemas.vectors import VECTOR_TABLES
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Version of the on-disk format this code writes; it reads every older one."""
 
 _TIME = pa.timestamp("us")
@@ -455,5 +456,6 @@ TABLES: dict[str, TableSpec] = {
         OCCURRENCES,
         *FAMILY_TABLES,
         *LEARNING_TABLES,
+        *VECTOR_TABLES,
     )
 }

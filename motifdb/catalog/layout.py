@@ -12,7 +12,9 @@ from motifdb.schemas import FORMAT_VERSION
 MARKER = "motifdb.json"
 TABLES_FOLDER = "tables"
 MODELS_FOLDER = "models"
-"""Checkpoints of runs, one folder each; the table `runs` names them."""
+"""Checkpoints of runs and encoders, one folder each; the tables `runs` and `encoders` name them."""
+INDEXES_FOLDER = "indexes"
+"""Indexes over vectors, one folder for each embeddings analysis: derived, and made again where they are gone."""
 
 
 def table_path(root: Path, table: str) -> Path:

@@ -25,7 +25,8 @@ def experiment(
     name: Annotated[
         str,
         typer.Argument(
-            help="leak-ladder, sid-2020-table2, style-2021-table1, style-2021-table2, prose-claims, cantillation, makam.",
+            help="leak-ladder, sid-2020-table2, style-2021-table1, style-2021-table2, prose-claims, cantillation,"
+            " makam, damp-2018-table1, damp-2018-table2, siamese-2018, l3-2019, same-pattern.",
             metavar="NAME",
         ),
     ],
@@ -84,6 +85,26 @@ def experiment(
             help="Rungs of the ladder, or columns of a grid; several as several.", show_default=False
         ),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Vectors to judge: a run, an encoder or a registered model; several as several.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Train encoders so many steps at most.", show_default=False)
+    ] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of videos for l3-2019.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="OpenL3 weights for l3-2019.", show_default=False)
+    ] = None,
+    speaker_weights: Annotated[
+        Path | None,
+        typer.Option(help="A speaker model (ONNX): a further row of every singer table.", show_default=False),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One parameter of every recipe.", show_default=False),
@@ -131,7 +152,8 @@ def experiment(
     from motifdb.training.extras import need
 
     need()
-    from motifdb.training.experiments.door import Asked, run_experiment
+    from motifdb.training.experiments.answer import Asked
+    from motifdb.training.experiments.door import run_experiment
 
     if seeds < 1:
         raise UsageError(f"--seeds must be 1 or more, got {seeds}")
@@ -157,6 +179,11 @@ def experiment(
         ray_address=ray_address,
         is_long_fine=long,
         is_by_fold=folds,
+        models=tuple(model or ()),
+        steps=steps,
+        videos=videos,
+        weights=weights,
+        speaker_weights=speaker_weights,
     )
     try:
         answer = run_experiment(name, find_database(db), asked, lambda line: typer.echo(line, err=True))

@@ -24,6 +24,7 @@ VALUES: dict[tuple[str, str], tuple[str, ...]] = {
         "audit",
         "clips",
         "split",
+        "embeddings",
     ),
     ("coverage", "state"): ("done", "empty", "failed"),
     ("audio_links", "kind"): ("same-audio", "near", "overlap"),
@@ -32,6 +33,10 @@ VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("runs", "state"): ("done", "failed"),
     ("metrics", "part"): ("train", "valid", "test"),
     ("predictions", "part"): ("valid", "test"),
+    ("encoders", "kind"): ("siamese", "avc"),
+    ("encoders", "state"): ("done", "failed"),
+    ("encoder_metrics", "part"): ("valid", "test"),
+    ("embeddings", "target"): ("recording", "clip", "occurrence"),
 }
 """Columns that hold one of a few words."""
 
@@ -77,6 +82,11 @@ REFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
     ("metrics", "run_id", "runs", "run_id", "true"),
     ("predictions", "run_id", "runs", "run_id", "true"),
     ("predictions", "clip_id", "clips", "clip_id", "true"),
+    ("encoder_steps", "encoder_id", "encoders", "encoder_id", "true"),
+    ("encoder_metrics", "encoder_id", "encoders", "encoder_id", "true"),
+    ("embeddings", "recording_id", "recordings", "recording_id", "true"),
+    ("embeddings", "clip_id", "clips", "clip_id", "true"),
+    ("embeddings", "motif_id", "motifs", "motif_id", "true"),
 )
 """(table, column, table it points into, its column, rows that must): nulls point nowhere."""
 
@@ -94,6 +104,9 @@ OF_KIND = {
     ("clips", "analysis_id"): "clips",
     ("splits", "split_id"): "split",
     ("runs", "split_id"): "split",
+    ("encoders", "split_id"): "split",
+    ("embeddings", "analysis_id"): "embeddings",
+    ("embedding_metrics", "analysis_id"): "embeddings",
 }
 """Columns that name an analysis, and of which kind it must be."""
 

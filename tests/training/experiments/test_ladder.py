@@ -13,8 +13,9 @@ from motifdb.errors import NotFoundError, UsageError
 from motifdb.pipelines.progress import Quiet
 from motifdb.training.experiments import protocols as pr
 from motifdb.training.experiments import tables
+from motifdb.training.experiments.answer import Answer, Asked
 from motifdb.training.experiments.cells import expected_cpu_s, subset_of
-from motifdb.training.experiments.door import Answer, Asked, run_experiment
+from motifdb.training.experiments.door import run_experiment
 from motifdb.training.experiments.grid import GridOptions, recipe_of, run_grid
 from motifdb.training.experiments.ladder import (
     LadderOptions,

@@ -1,0 +1,1 @@
+"""Vectors by nearness: exact search, an index over many, and what a query by sound means."""

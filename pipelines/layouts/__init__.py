@@ -1,0 +1,1 @@
+"""Known corpora: how their folders look, and what their files and tables say about each recording."""

@@ -1,0 +1,1 @@
+"""Videos as a stream of pictures and sound: decoding, pairs, and a small generated corpus."""
