@@ -60,6 +60,13 @@ def family_id(analysis: str, scope: str, scope_key: str, recording: str, start_s
     return hash_text(analysis, scope, scope_key, recording, repr(float(start_s)), repr(float(end_s)))
 
 
+def embedding_id(
+    analysis: str, target: str, recording: str, start_s: float, end_s: float, of: str | None = None
+) -> str:
+    """Id of a vector: what was heard in one analysis, and the clip or motif (`of`) it was heard for."""
+    return hash_text(analysis, target, recording, repr(float(start_s)), repr(float(end_s)), of or "")
+
+
 def set_hash(items: Iterable[str]) -> str:
     """Hash of a set of names; the order they come in does not matter."""
     return hash_text(*sorted(items))
