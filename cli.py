@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from motifdb.commands import register as register_asking
+from motifdb.commands.demo_corpus import demo_corpus
 from motifdb.pipelines.terminal import (
     At,
     Db,
@@ -648,26 +649,7 @@ def stability(
         raise typer.Exit(1)
 
 
-@app.command("demo-corpus", rich_help_panel="Make motifs")
-def demo_corpus(
-    folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
-    singers: Annotated[int, typer.Option(help="How many singers.")] = 4,
-    songs: Annotated[int, typer.Option(help="Songs of each singer.")] = 3,
-    seed: Annotated[int, typer.Option(help="Another seed sings another corpus.")] = 1,
-    noise: Annotated[float, typer.Option(help="Breath and room noise, 1 is a close microphone.")] = 1.0,
-) -> None:
-    """Sing a small corpus whose motifs are known: audio, manifest.csv, truth.csv and true f0.
-
-    Examples:
-
-    \b
-        motifdb demo-corpus songs/
-        motifdb demo-corpus hard/ --noise 4 --singers 8
-    """
-    from motifdb.pipelines.demo_corpus import make_demo_corpus
-
-    truth = make_demo_corpus(folder, seed=seed, n_singers=singers, n_songs=songs, noise=noise)
-    typer.echo(f"{singers * songs} songs, {len(truth.renditions)} planted renditions -> {folder}")
+app.command("demo-corpus", rich_help_panel="Make motifs")(demo_corpus)
 
 
 @app.command(rich_help_panel="Make motifs")

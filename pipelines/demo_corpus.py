@@ -104,10 +104,7 @@ def make_demo_corpus(
             raise UsageError(f"a demo corpus needs at least 1 of {name}, got {n}")
     if not noise >= 0:
         raise UsageError(f"noise must be 0 or more, got {noise}")
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "truth.csv").is_file())
-    ):
-        raise UsageError(f"{folder} is there and is no demo corpus; name a new or an empty folder")
+    require_own(folder)
 
     labels: list[dict[str, str]] = []
     renditions: list[PlantedRendition] = []
@@ -129,7 +126,7 @@ def make_demo_corpus(
             vowels = "".join(rng.permutation(list(VOWELS_HZ)))
             sound = sing(f0_hz, vowels, sample_rate_hz, voice, rng)
             _write_audio(folder / path, sound, sample_rate_hz, n_channels)
-            _write_f0(folder / "f0" / f"{title}.f0.csv", f0_hz)
+            write_f0(folder / "f0" / f"{title}.f0.csv", f0_hz)
             work = f"song-{k + 1}"
             labels.append(
                 {
@@ -147,9 +144,22 @@ def make_demo_corpus(
             ]
             duration_s += sound.size / sample_rate_hz
     manifest = folder / "manifest.csv"
-    _write_csv(manifest, labels)
-    _write_csv(folder / "truth.csv", [_truth_row(r) for r in renditions])
+    write_csv(manifest, labels)
+    write_csv(folder / "truth.csv", [truth_row(r) for r in renditions])
     return DemoTruth(folder, manifest, tuple(row["path"] for row in labels), duration_s, tuple(renditions))
+
+
+def require_own(folder: Path) -> None:
+    """Refuse a folder that holds other things than an earlier demo corpus.
+
+    Raises
+    ------
+    UsageError
+    """
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "truth.csv").is_file())
+    ):
+        raise UsageError(f"{folder} is there and is no demo corpus; name a new or an empty folder")
 
 
 def read_truth(folder: str | Path) -> tuple[PlantedRendition, ...]:
@@ -263,7 +273,8 @@ def _mean(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags) if flags else float("nan")
 
 
-def _truth_row(r: PlantedRendition) -> dict[str, str]:
+def truth_row(r: PlantedRendition) -> dict[str, str]:
+    """A row of truth.csv."""
     return {
         "path": r.path,
         "motif": r.motif,
@@ -274,14 +285,16 @@ def _truth_row(r: PlantedRendition) -> dict[str, str]:
     }
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
+def write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    """Rows with the columns of the first."""
     with path.open("w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _write_f0(path: Path, f0_hz: NDArray[np.float64]) -> None:
+def write_f0(path: Path, f0_hz: NDArray[np.float64]) -> None:
+    """Times in s and pitch in Hz, every `F0_HOP_S`, from pitch every `CONTROL_HOP_S`."""
     every = round(F0_HOP_S / CONTROL_HOP_S)
     lines = [
         f"{i * F0_HOP_S:.2f},{hz:.3f}" if hz else f"{i * F0_HOP_S:.2f},0"
