@@ -11,6 +11,7 @@ Where the numbers come from
 - ``style-2021``: batch 20 and about 40 epochs as printed (style-2021, section on training); no rule for stopping is given,
   so none is applied (``patience=0``) and the epoch with the least validation loss is kept.
 - ``...-compact`` and ``...-small`` are ours: networks and clip lengths that a processor trains in minutes.
+- ``damp-2018``: Adam at 1e-4, batches of 32 as printed (damp-2018, section on training).
 - ``...-robust`` are ours, for sources that were not trained on: level and tilt of each clip's mean spectrum removed, mean and
   deviation pooled, weight decay, label smoothing, and few epochs without early stopping.
 """
@@ -284,6 +285,11 @@ _SMALL = Recipe(
     "sid-2020-small", "residual-blstm-small", front_end=_COLUMNS_20_MS, max_s=1.28, max_epochs=8, patience=2
 )
 
+_DAMP = Recipe("damp-2018", "damp-cnn", learning_rate=1e-4, batch_size=32, max_epochs=1000, patience=300)
+_DAMP_SMALL = Recipe(
+    "damp-2018-small", "damp-cnn-small", front_end=_COLUMNS_20_MS, batch_size=32, max_epochs=20, patience=5
+)
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -307,6 +313,8 @@ RECIPES: dict[str, Recipe] = {
         replace(_SMALL, name="tdnn-robust", model="tdnn", front_end=_NO_TILT, **_ROBUST),
         _STYLE,
         replace(_STYLE, name="style-2021-compact", model="res-lstm-compact", max_s=2.0),
+        _DAMP,
+        _DAMP_SMALL,
     )
 }
 """Recipes by name."""

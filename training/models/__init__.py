@@ -1,4 +1,4 @@
-"""The networks of sid-2020 and style-2021, and smaller ones of the same families.
+"""The networks of sid-2020, style-2021 and damp-2018, and smaller ones of the same families.
 
 `build_model` makes one by name. Every network reads `features` float32 [B, F, T] (a batch of B clips, F rows, T columns)
 and `n_columns` int64 [B], how many columns of each clip are sound, and answers `logits` [B, C]. What the papers leave

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
@@ -74,8 +76,8 @@ class Entrance(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         return features, n_columns.clamp(min=self.min_columns)
 
 
-class Classifier(nn.Module):  # type: ignore[misc]  # torch is untyped to us
-    """A network from features to logits; those that follow give `embed`, and `classes` after it.
+class Classifier(nn.Module, ABC):  # type: ignore[misc]  # torch is untyped to us
+    """A network from features to logits: `embed`, which every network has its own way of, and `classes` after it.
 
     Attributes
     ----------
@@ -98,9 +100,21 @@ class Classifier(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         """Shorter clips are padded with zeros inside."""
         return self.entrance.min_columns
 
+    @abstractmethod
     def embed(self, features: Tensor, n_columns: Tensor) -> Tensor:
-        """The vector of each clip before the classes, float32 [B, D]."""
-        raise NotImplementedError
+        """The vector of each clip at the layer that the network's paper names, or else the one before the classes.
+
+        Which layer that is, is said by `motifdb.training.models.ModelSpec.embeds`.
+
+        Parameters
+        ----------
+        features : float32 [B, F, T]
+        n_columns : int64 [B], how many columns of each clip are sound
+
+        Returns
+        -------
+        float32 [B, D]; `classes` takes it to logits
+        """
 
     def forward(self, features: Tensor, n_columns: Tensor) -> Tensor:
         """Features float32 [B, F, T] and sound columns int64 [B] to logits [B, C]."""

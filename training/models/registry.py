@@ -34,6 +34,11 @@ class ModelSpec:
     builder: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def embeds(self) -> str:
+        """What `Classifier.embed` of this network answers, a clause: the layer that its paper names."""
+        return _EMBEDS[self.builder]
+
     def resolve(self) -> type:
         """The class behind the name; imports torch.
 
@@ -72,11 +77,28 @@ class ModelSpec:
         }
 
 
+_EMBEDS = {
+    "aggregation:AggregationNetwork": "the last of the fully connected layers, after its ReLU",
+    "contour:ContourCnn": "the pooled steps, before the classes",
+    "contour:ContourGru": "the pooled steps of the GRU, before the classes",
+    "crnn:ChoiCrnn": "the last state of the GRU, before the classes",
+    "crnn:Crnn": "the pooled steps of the GRU (crnn-released: all of them side by side), before the classes",
+    "image:ImageNetwork": "FC-1024 after its ReLU, or the average over the picture where there is no such layer",
+    "residual:ReleasedResidualBlstm": "all outputs of the LSTM side by side, before the classes",
+    "residual:ResidualRecurrent": (
+        "FC-1024 after its ReLU (sid-2020's embedding of a motif), or the pooled steps of the LSTM where there is no such layer"
+    ),
+}
+"""By builder, the layer that a network embeds at."""
+
+
 def _checked(what: str, value: Any, annotation: str) -> Any:
     """An option's value in the type that it is declared with; the word none is None, as TOML has no such thing."""
     kind, _, rest = annotation.partition(" | ")
     if rest == "None" and value in (None, "none"):
         return None
+    if rest == "str" and isinstance(value, str):  # such as channels: 128, or 32x3,64x3
+        return value
     if kind == "bool" and isinstance(value, bool):
         return value
     if kind == "str" and isinstance(value, str):
@@ -96,6 +118,7 @@ def _checked(what: str, value: Any, annotation: str) -> Any:
 
 def _specs() -> tuple[ModelSpec, ...]:
     residual, image = "residual:ResidualRecurrent", "image:ImageNetwork"
+    damp, damp_small = "aggregation:AggregationNetwork", {"first": 8, "fc": 128}
     style = {"stem_stride": 1, "n_recurrent": 2, "fc": None}
     return (
         ModelSpec(
@@ -189,6 +212,61 @@ def _specs() -> tuple[ModelSpec, ...]:
             "convolutions over time with bands as channels, mean and deviation pooled: the cheapest network over sound",
             "contour:ContourCnn",
             {"n_blocks": 3, "dropout": 0.3},
+        ),
+        ModelSpec(
+            "damp-cnn",
+            "damp-2018",
+            "a 10x10 and two 5x5 convolutions, aggregation over all of time, three FC-1024",
+            damp,
+        ),
+        ModelSpec(
+            "damp-cnn-deep",
+            "damp-2018",
+            "the same with six blocks of two 5x5 convolutions",
+            damp,
+            {"first": 16, "channels": "32x3,64x3"},
+        ),
+        ModelSpec(
+            "damp-resnext",
+            "damp-2018; siamese-2018 with first=128 and 16 outputs",
+            "a 10x10 convolution and one ResNeXt block, aggregation over all of time, three FC-1024",
+            damp,
+            {"block": "resnext"},
+        ),
+        ModelSpec(
+            "damp-resnext-deep",
+            "damp-2018",
+            "the same with six ResNeXt blocks",
+            damp,
+            {"block": "resnext", "first": 32, "channels": "64x3,128x3"},
+        ),
+        ModelSpec(
+            "damp-cnn-small",
+            "damp-2018, made smaller",
+            "8 and 16 channels, FC of 128: trains on a CPU in minutes",
+            damp,
+            damp_small | {"channels": 16},
+        ),
+        ModelSpec(
+            "damp-cnn-deep-small",
+            "damp-2018, made smaller",
+            "six blocks of 8 and 16 channels, FC of 128",
+            damp,
+            damp_small | {"channels": "8x3,16x3"},
+        ),
+        ModelSpec(
+            "damp-resnext-small",
+            "damp-2018, made smaller",
+            "8 channels and a ResNeXt block of 32, FC of 128: trains on a CPU in minutes",
+            damp,
+            damp_small | {"block": "resnext", "channels": 32},
+        ),
+        ModelSpec(
+            "damp-resnext-deep-small",
+            "damp-2018, made smaller",
+            "six ResNeXt blocks of 16 and 32 channels, FC of 128",
+            damp,
+            damp_small | {"block": "resnext", "channels": "16x3,32x3"},
         ),
     )
 

@@ -37,6 +37,14 @@ COUNTS: list[tuple[str, dict[str, Any], int, int, int]] = [
     ("contour-gru", {}, 3, 20, 40_756),
     ("contour-cnn", {}, 3, 20, 65_492),
     ("tdnn", {}, 128, 5, 82_949),
+    ("damp-cnn", {}, 96, 46, 5_917_935),
+    ("damp-cnn-deep", {}, 96, 46, 3_641_951),
+    ("damp-resnext", {}, 96, 46, 5_349_743),
+    ("damp-resnext-deep", {}, 96, 46, 3_891_279),
+    ("damp-cnn-small", {}, 96, 46, 99_143),
+    ("damp-cnn-deep-small", {}, 96, 46, 109_911),
+    ("damp-resnext-small", {}, 96, 46, 141_703),
+    ("damp-resnext-deep-small", {}, 96, 46, 100_519),
 ]
 
 # the same layers, narrower
@@ -55,6 +63,14 @@ NARROW: dict[str, dict[str, Any]] = {
     "contour-gru": {},
     "contour-cnn": {},
     "tdnn": {},
+    "damp-cnn": {"first": 4, "channels": 4, "fc": 16, "aggregation": "max"},
+    "damp-cnn-deep": {"first": 4, "channels": "4x3,8x3", "fc": 16, "aggregation": "mean"},
+    "damp-resnext": {"first": 4, "channels": 8, "fc": 16},
+    "damp-resnext-deep": {"first": 4, "channels": "8x3,16x3", "fc": 16, "norm": "before"},
+    "damp-cnn-small": {"norm": "before"},
+    "damp-cnn-deep-small": {},
+    "damp-resnext-small": {},
+    "damp-resnext-deep-small": {},
 }
 FIXED = ("crnn-released", "residual-blstm-released")
 BIG = ("resnet-50", "densenet-161")
