@@ -17,11 +17,9 @@ Trade-offs
 from __future__ import annotations
 
 import hashlib
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +40,13 @@ from motifdb.training.fitting.network import (
     probabilities,
 )
 from motifdb.training.fitting.recipes import Recipe
+from motifdb.training.fitting.steadiness import (
+    device_name,
+    interruptible,
+    load_optimiser,
+    own_randomness,
+    seed_of,
+)
 from motifdb.training.inputs.ahead import ahead
 from motifdb.training.inputs.augment import Copy, static_plan
 from motifdb.training.inputs.batches import Batches
@@ -167,7 +172,7 @@ def train(
     """
     check_examples(examples)
     gang = Gang() if gang is None else gang
-    with _own_randomness(), _interruptible() as stop:
+    with own_randomness(), interruptible() as stop:
         run = _Run(recipe, examples, packed, seed, folder, choose_device(device), gang, stop, on_step)
         run.prepare(dict(about or {}), resume=resume)
         at = run.at
@@ -196,7 +201,7 @@ def load_trained(folder: Path, device: str = "cpu") -> tuple[Trained, dict[str, 
         raise checkpoint.CheckpointError(
             f"{folder / checkpoint.CONFIG} does not describe a network of this motifdb: {error}"
         ) from None
-    with _own_randomness():
+    with own_randomness():
         network = Network(recipe, len(classes))
     path = folder / checkpoint.WEIGHTS
     tensors, header = checkpoint.read_tensors(path, checkpoint.run_of(config))
@@ -211,7 +216,7 @@ def load_trained(folder: Path, device: str = "cpu") -> tuple[Trained, dict[str, 
         int(header["epoch"]),
         at.wall_s,
         at.cpu_s,
-        _device_name(target),
+        device_name(target),
         count_parameters(network),
         classes,
     )
@@ -284,7 +289,7 @@ class _Run:
     def prepare(self, about: Mapping[str, Any], *, resume: bool) -> None:
         """Network, optimiser, and where to begin."""
         recipe, gang = self.recipe, self.gang
-        torch.manual_seed(_number(self.seed, "weights"))
+        torch.manual_seed(seed_of(self.seed, "weights"))
         self.network = Network(recipe, len(self.examples.classes)).to(self.device)
         # with no decay AdamW is Adam
         self.optimiser = torch.optim.AdamW(
@@ -330,7 +335,7 @@ class _Run:
             part, _, rest = name.partition("/")
             parts.setdefault(part, {})[rest] = tensor
         checkpoint.load_into(self.network, parts["last"], path)
-        _load_optimiser(self.optimiser, parts["optimiser"], path)
+        load_optimiser(self.optimiser, parts["optimiser"], path)
         try:
             self.at = Progress(**counters)
         except TypeError:
@@ -352,7 +357,7 @@ class _Run:
         began_s = waiting_s = saved_s = time.monotonic()
         for batch in ahead(self.batches.epoch(at.epoch, at.batch), device):
             at.sums[4] += time.monotonic() - waiting_s
-            step = _number(self.seed, "step", at.epoch, at.batch, gang.rank)
+            step = seed_of(self.seed, "step", at.epoch, at.batch, gang.rank)
             torch.manual_seed(step)  # dropout
             generator = torch.Generator().manual_seed(step ^ 1)  # augmentation
             with autocast(recipe, device):
@@ -506,19 +511,13 @@ class _Run:
             self.at.best_epoch,
             spent["wall_s"],
             spent["cpu_s"],
-            _device_name(self.device),
+            device_name(self.device),
             count_parameters(self.network),
             self.examples.classes,
         )
 
 
 # -- small things ------------------------------------------------------------------------------------------
-
-
-def _number(*parts: object) -> int:
-    """A seed of 63 bits from what it is for."""
-    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
 
 
 def _digest(examples: Examples) -> str:
@@ -537,51 +536,3 @@ def _class_weights(recipe: Recipe, examples: Examples) -> Tensor:
         return torch.ones(n_classes)
     counts = np.bincount(examples.label[examples.rows("train")], minlength=n_classes)
     return torch.tensor(counts.sum() / (n_classes * np.maximum(counts, 1)), dtype=torch.float32)
-
-
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Give Adam its moments back."""
-    shapes = [p.shape for group in optimiser.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, _, kind = name.partition("/")
-        i = int(index) if index.isdigit() else -1
-        if not 0 <= i < len(shapes) or (kind != "step" and tensor.shape != shapes[i]):
-            raise checkpoint.CheckpointError(
-                f"{where} belongs to another network: its optimiser/{name} does not fit"
-            )
-        state.setdefault(i, {})[kind] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-
-
-@contextmanager
-def _own_randomness() -> Iterator[None]:
-    """Seeds are set inside; whoever called finds torch's generators as they were."""
-    with torch.random.fork_rng():
-        yield
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event, so that a step is never torn; a second one interrupts at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: Any) -> None:
-        if stop.is_set() and callable(before):
-            before(number, frame)
-        stop.set()
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        if before is not None:  # None: set by something that is not Python, and cannot be set again from here
-            signal.signal(signal.SIGINT, before)
