@@ -17,7 +17,7 @@ from motifdb.training.experiments.downstream import (
 )
 
 SMALL = DownstreamConfig(
-    hidden=(8, 4), learning_rates=(1e-5, 1e-2), l2s=(0.0, 1e-5), max_epochs=12, patience=4
+    hidden=(16, 8), learning_rates=(1e-5, 1e-2), l2s=(0.0, 1e-5), batch_size=4, max_epochs=10, patience=5
 )
 
 
