@@ -291,10 +291,7 @@ class _Run:
         recipe, gang = self.recipe, self.gang
         torch.manual_seed(seed_of(self.seed, "weights"))
         self.network = Network(recipe, len(self.examples.classes)).to(self.device)
-        # with no decay AdamW is Adam
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        self.optimiser = _optimiser(recipe, self.network)
         config = {
             "recipe": recipe.to_dict(),
             "classes": list(self.examples.classes),
@@ -426,7 +423,9 @@ class _Run:
         at, recipe, gang = self.at, self.recipe, self.gang
         sums = gang.total(torch.tensor(at.sums, dtype=torch.float64, device=self.device)).tolist()
         loss, n_right, n_clips, _, wait_s = sums
-        valid_loss, valid_accuracy = self._valid()
+        is_last = at.epoch >= recipe.max_epochs
+        looks = is_last or at.epoch % recipe.look_every == 0
+        valid_loss, valid_accuracy = self._valid() if looks else (None, None)
         row = {
             "epoch": at.epoch,
             "train_loss": loss / n_clips,
@@ -439,13 +438,17 @@ class _Run:
             "wait_s": wait_s / gang.world,
         }
         at.rows.append(row)
-        is_best = valid_loss is None or at.best_loss is None or valid_loss < at.best_loss
+        is_blind = not len(self.examples.rows("valid"))  # nothing to watch: the newest weights are kept
+        is_new = valid_loss is not None and (at.best_loss is None or valid_loss < at.best_loss)
+        is_better = valid_loss is not None and (
+            at.best_loss is None or valid_loss < recipe.improvement * at.best_loss
+        )
+        at.n_worse = 0 if is_blind or is_better else at.n_worse + 1
+        is_best = is_blind or is_new
         if is_best:
-            at.best_epoch, at.best_loss, at.n_worse = at.epoch, valid_loss, 0
+            at.best_epoch, at.best_loss = at.epoch, valid_loss
             self.best = {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
-        else:
-            at.n_worse += 1
-        at.is_done = at.epoch >= recipe.max_epochs or 0 < recipe.patience <= at.n_worse
+        at.is_done = is_last or (looks and 0 < recipe.patience <= at.n_worse)
         at.epoch, at.batch, at.sums = at.epoch + 1, 0, [0.0] * 5
         self.save(is_best=is_best)
         return row
@@ -527,6 +530,21 @@ def _digest(examples: Examples) -> str:
         for i in examples.rows(part).tolist():
             h.update(f"{part} {examples.clip_id[i]} {examples.classes[examples.label[i]]}\n".encode())
     return h.hexdigest()
+
+
+def _optimiser(recipe: Recipe, network: Network) -> torch.optim.Optimizer:
+    """Adam; with `weight_decay` that of AdamW, with `l2` the gradient of l2 times the sum of squared weights of kernels."""
+    if not recipe.l2:
+        # with no decay AdamW is Adam
+        return torch.optim.AdamW(
+            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+    own = list(network.parameters())
+    groups = [
+        {"params": [p for p in own if p.dim() > 1], "weight_decay": 2 * recipe.l2},
+        {"params": [p for p in own if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.Adam(groups, lr=recipe.learning_rate)
 
 
 def _class_weights(recipe: Recipe, examples: Examples) -> Tensor:

@@ -11,7 +11,9 @@ Where the numbers come from
 - ``style-2021``: batch 20 and about 40 epochs as printed (style-2021, section on training); no rule for stopping is given,
   so none is applied (``patience=0``) and the epoch with the least validation loss is kept.
 - ``...-compact`` and ``...-small`` are ours: networks and clip lengths that a processor trains in minutes.
-- ``damp-2018``: Adam at 1e-4, batches of 32 as printed (damp-2018, section on training).
+- ``damp-2018``: Adam at 1e-4, batches of 32, L2 of 1e-6 on all weights, a look at valid every 50 epochs, patience 300, and an
+  improvement is a loss below 0.995 of the best one, all as printed (damp-2018, section on training). How many epochs there are
+  at most is not said; 1000 here.
 - ``...-robust`` are ours, for sources that were not trained on: level and tilt of each clip's mean spectrum removed, mean and
   deviation pooled, weight decay, label smoothing, and few epochs without early stopping.
 """
@@ -54,9 +56,12 @@ class Recipe:
     learning_rate : of Adam, > 0
     batch_size : clips in a step, over all workers together
     max_epochs : at most so many passes over the part train
-    patience : stop after so many epochs in a row without a smaller validation loss; 0: never stop early
+    patience : stop after so many epochs in a row without an improvement of the validation loss; 0: never stop early
+    look_every : epochs between looks at the part valid; the best weights are those of the best look
+    improvement : a look improves where its loss is below this share of the least one; 1: any smaller loss
     clip_norm : gradients longer than this are shortened to it; 0: never
     weight_decay : decoupled from the gradient, as in AdamW; 0: plain Adam
+    l2 : penalty on the sum of squared weights of kernels (tensors of two dimensions or more), through its gradient; 0: none
     label_smoothing : share of the target that is spread over all classes, 0 to 1
     class_weights : ``"none"``, or ``"balanced"``: a clip counts inversely to how frequent its class is in train
     precision : ``"auto"`` (bfloat16 where a GPU has it), ``"float32"`` or ``"bfloat16"``
@@ -86,19 +91,31 @@ class Recipe:
     bucketed: bool = True
     compile: bool = False
     channels_last: bool = False
+    l2: float = 0.0
+    look_every: int = 1
+    improvement: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "batch_size", "max_epochs"):
+        for name in ("learning_rate", "batch_size", "max_epochs", "look_every"):
             _require(name, getattr(self, name), "more than 0", is_fine=getattr(self, name) > 0)
-        for name in ("patience", "clip_norm", "weight_decay"):
+        for name in ("patience", "clip_norm", "weight_decay", "l2"):
             _require(name, getattr(self, name), "0 or more", is_fine=getattr(self, name) >= 0)
         _require("label_smoothing", self.label_smoothing, "0 to 1", is_fine=0 <= self.label_smoothing <= 1)
+        _require("improvement", self.improvement, "more than 0, at most 1", is_fine=0 < self.improvement <= 1)
+        if self.l2 and self.weight_decay:
+            raise UsageError("recipe: l2 and weight_decay both shorten weights; take one of them")
         if self.max_s is not None:
             _require("max_s", self.max_s, "more than 0 s, or none", is_fine=self.max_s > 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: what JSON holds. `from_dict` is the inverse."""
+        """As plain values: what JSON holds. `from_dict` is the inverse.
+
+        Parameters that came later are left out at their default, so that runs stored before have the ids they had.
+        """
         plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        for name in _LATER:
+            if plain[name] == Recipe.__dataclass_fields__[name].default:
+                del plain[name]
         return plain
 
     @classmethod
@@ -140,7 +157,7 @@ class Recipe:
         UsageError, NotFoundError
             as `from_dict`.
         """
-        plain = self.to_dict()
+        plain = _plain(dataclasses.asdict(self))
         changed = []
         for key, value in values.items():
             *parts, last = key.split(".")
@@ -149,12 +166,12 @@ class Recipe:
                 inner = at.get(part)
                 if not isinstance(inner, dict):
                     raise NotFoundError(
-                        f"a recipe has no parameter {key!r}; {nearest(key, _names(self.to_dict()))}"
+                        f"a recipe has no parameter {key!r}; {nearest(key, _names(_plain(dataclasses.asdict(self))))}"
                     )
                 at = inner
             if last not in at and parts != ["model_options"]:
                 raise NotFoundError(
-                    f"a recipe has no parameter {key!r}; {nearest(key, _names(self.to_dict()))}"
+                    f"a recipe has no parameter {key!r}; {nearest(key, _names(_plain(dataclasses.asdict(self))))}"
                 )
             if key != "name" and at.get(last) != value:
                 changed.append(f"{key}={value}")
@@ -163,6 +180,9 @@ class Recipe:
         return (
             made if "name" in values or not changed else replace(made, name="+".join([self.name, *changed]))
         )
+
+
+_LATER = ("l2", "look_every", "improvement")
 
 
 def find_recipe(name: str) -> Recipe:
@@ -285,7 +305,17 @@ _SMALL = Recipe(
     "sid-2020-small", "residual-blstm-small", front_end=_COLUMNS_20_MS, max_s=1.28, max_epochs=8, patience=2
 )
 
-_DAMP = Recipe("damp-2018", "damp-cnn", learning_rate=1e-4, batch_size=32, max_epochs=1000, patience=300)
+_DAMP = Recipe(
+    "damp-2018",
+    "damp-cnn",
+    learning_rate=1e-4,
+    batch_size=32,
+    max_epochs=1000,
+    patience=300,
+    look_every=50,
+    improvement=0.995,
+    l2=1e-6,
+)
 _DAMP_SMALL = Recipe(
     "damp-2018-small", "damp-cnn-small", front_end=_COLUMNS_20_MS, batch_size=32, max_epochs=20, patience=5
 )

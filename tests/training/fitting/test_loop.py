@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from motifdb.errors import UsageError
-from motifdb.training.fitting import checkpoint
+from motifdb.training.fitting import checkpoint, loop
 from motifdb.training.fitting.loop import DivergedError, Trained, load_trained, train
 from motifdb.training.fitting.network import Network
 from motifdb.training.fitting.recipes import Recipe
@@ -125,6 +125,47 @@ def test_the_best_weights_on_valid_are_kept_and_patience_ends_it(tmp_path: Path)
     said = trained.probabilities(packed, rows)
     loss = -np.log(said[np.arange(len(rows)), examples.label[rows]].astype(np.float64)).mean()
     assert loss == pytest.approx(min(losses), abs=1e-5)
+
+
+def test_looks_every_few_epochs_with_patience_in_epochs(tmp_path: Path) -> None:
+    changes = {"learning_rate": 0.1, "max_epochs": 31, "patience": 4, "look_every": 2, "improvement": 0.9}
+    recipe = TINY.assign(changes)
+    trained = train(recipe, *tones(), seed=0, folder=tmp_path)
+    losses = [row["valid_loss"] for row in trained.epochs]
+    looked = {row["epoch"]: row["valid_loss"] for row in trained.epochs if row["valid_loss"] is not None}
+    assert list(looked) == list(range(2, len(losses) + 1, 2)), "nothing between looks, and the end is one"
+    assert trained.best_epoch == min(looked, key=looked.__getitem__)
+    best, improved = float("inf"), 0
+    for epoch, loss in looked.items():
+        improved = epoch if loss < 0.9 * best else improved
+        best = min(best, loss)
+    assert len(losses) == improved + 4 < 31
+
+    # stopped between looks and taken up again: the same
+    def kill(row: dict[str, Any]) -> None:
+        if row["epoch"] == 3:
+            raise OSError
+
+    with pytest.raises(OSError):
+        train(recipe, *tones(), seed=0, folder=tmp_path / "b", on_epoch=kill)
+    again = train(recipe, *tones(), seed=0, folder=tmp_path / "b", resume=True)
+    assert same_weights(trained, again) and numbers(trained) == numbers(again)
+
+
+def test_l2_is_the_gradient_of_the_penalty_and_spares_biases() -> None:
+    network = Network(TINY, 3)
+    recipe = TINY.assign({"l2": 0.5, "learning_rate": 0.01})
+    optimiser = loop._optimiser(recipe, network)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    plain = torch.optim.Adam(twin := [p.detach().clone().requires_grad_() for p in before.values()], lr=0.01)
+    for p in network.parameters():
+        p.grad = torch.full_like(p, 0.1)
+    for p in twin:
+        p.grad = 0.1 + (2 * 0.5 * p.detach() if p.dim() > 1 else 0 * p.detach())
+    optimiser.step()
+    plain.step()
+    for name, own, other in zip(before, network.parameters(), twin, strict=True):
+        torch.testing.assert_close(own, other, msg=name)
 
 
 def test_without_a_part_valid_every_epoch_is_trained_and_the_last_kept() -> None:

@@ -25,6 +25,16 @@ def test_printed_parameters_are_the_papers() -> None:
     sid, style = find_recipe("sid-2020"), find_recipe("style-2021")
     assert (sid.batch_size, sid.learning_rate, sid.max_epochs, sid.patience) == (64, 1e-3, 40, 2)
     assert (style.batch_size, style.max_epochs, style.weight_decay) == (20, 40, 0)
+    damp = find_recipe("damp-2018")
+    assert (damp.batch_size, damp.learning_rate, damp.l2, damp.weight_decay) == (32, 1e-4, 1e-6, 0)
+    assert (damp.look_every, damp.patience, damp.improvement) == (50, 300, 0.995)
+
+
+def test_parameters_that_came_later_leave_the_ids_of_older_runs_as_they_were() -> None:
+    later = {"l2", "look_every", "improvement"}
+    assert not later & find_recipe("sid-2020").to_dict().keys()
+    assert later <= find_recipe("damp-2018").to_dict().keys()
+    assert find_recipe("sid-2020").assign({"l2": 1e-3}).to_dict()["l2"] == 1e-3
 
 
 def test_a_recipe_that_does_not_exist_lists_those_that_do() -> None:
@@ -60,6 +70,9 @@ def test_assign_sets_nested_values_and_says_so() -> None:
         ({"front_end": 3}, "a table"),
         ({"waveform.noise_db": [3.0]}, "two ascending ratios"),
         ({"max_s": -1}, "max_s must be more than 0 s"),
+        ({"look_every": 0}, "look_every must be more than 0"),
+        ({"improvement": 1.5}, "improvement must be more than 0, at most 1"),
+        ({"l2": 1e-3, "weight_decay": 1e-2}, "take one of them"),
     ],
 )
 def test_values_that_cannot_be_are_refused_in_a_sentence(values: dict[str, object], said: str) -> None:
