@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from motifdb.errors import UsageError
-from motifdb.schemas import Column
+from motifdb.schemas import EMBEDDINGS, Column
 
 if TYPE_CHECKING:
     from motifdb.query.sql import Session
@@ -112,6 +112,25 @@ PLACE_COLUMNS = (
 )
 """Columns of a place that was searched for, by pitch or by symbols."""
 
+SOUND_COLUMNS = (
+    Column("rank", pa.int64(), "-", "1, 2, ...: the nearest first"),
+    Column("path", pa.string(), "-", "the recording's first file by name"),
+    EMBEDDINGS.column("start_s"),
+    EMBEDDINGS.column("end_s"),
+    Column(
+        "distance",
+        pa.float64(),
+        "-",
+        "between vectors: 1 minus the cosine of the angle (0 to 2), or the Euclidean one where the analysis says so",
+    ),
+    Column("contour", pa.string(), "-", "of the motif, where it is a place of one", nullable=True),
+    EMBEDDINGS.column("motif_id"),
+    EMBEDDINGS.column("clip_id"),
+    EMBEDDINGS.column("recording_id"),
+    EMBEDDINGS.column("embedding_id"),
+)
+"""Columns of what was found by sound."""
+
 _SEARCHING = (
     Parameter("n", "places wanted", "10"),
     Parameter(
@@ -184,5 +203,55 @@ HUM_SEARCH = TableFunction(
     "select path, start_s, distance_cents from hum_search($q, once := true)",
 )
 
-FUNCTIONS: dict[str, TableFunction] = {f.name: f for f in (MOTIF_SEARCH, HUM_SEARCH)}
+
+def _sound_search(session: Session, given: Mapping[str, Any]) -> pa.Table:
+    from motifdb.query.vectors.search import search_sound
+
+    query: Any = given["query"]
+    if isinstance(query, list) and query and all(isinstance(v, (int, float, Decimal)) for v in query):
+        import numpy as np
+
+        query = np.asarray([float(v) for v in query], np.float32)
+    elif not isinstance(query, str):
+        raise UsageError(
+            "sound_search takes a motif, a clip or a recording as a text, or a vector: a list of numbers"
+        )
+    return search_sound(
+        session,
+        query,
+        n=10 if given["n"] is None else _fitting(given, "n", (int,), "a whole number"),
+        analysis=None if given["analysis"] is None else _fitting(given, "analysis", (str,), "a text"),
+        condition=None if given["among"] is None else _fitting(given, "among", (str,), "a text"),
+        exact=given["exact"] is not None and _fitting(given, "exact", (bool,), "true or false"),
+        own=given["own"] is not None and _fitting(given, "own", (bool,), "true or false"),
+    ).table
+
+
+SOUND_SEARCH = TableFunction(
+    "sound_search",
+    "what sounds like a motif, a clip, a recording or a vector",
+    (
+        Parameter(
+            "query",
+            "a motif (contour or beginning of its id), a clip (beginning of its id), a recording (path or beginning of its id);"
+            " or a vector, as a list of numbers",
+        ),
+        Parameter("n", "places wanted", "10"),
+        Parameter(
+            "analysis", "of embeddings, by name or beginning of its id; null is the only one there is", "null"
+        ),
+        Parameter(
+            "among",
+            "a condition in SQL that a place must meet, as a text; it is applied before the nearest are taken",
+            "null",
+        ),
+        Parameter("exact", "compare all vectors, whether there is an index or not", "false"),
+        Parameter("own", "keep what the query itself is made of", "false"),
+    ),
+    SOUND_COLUMNS,
+    _sound_search,
+    "select path, start_s, distance from sound_search('+1 -2 +1', n := 5, among := 'style = ''debla''')",
+)
+
+FUNCTIONS: dict[str, TableFunction] = {f.name: f for f in (MOTIF_SEARCH, HUM_SEARCH, SOUND_SEARCH)}
 """Every table function by name."""

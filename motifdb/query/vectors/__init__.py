@@ -1,1 +1,1 @@
-"""Vectors by nearness: exact search, an index over many, and what a query by sound means."""
+"""Vectors: read as a matrix (`read`), the nearest by comparing all (`exact`) or through an index (`index`), what a text means (`like`)."""
