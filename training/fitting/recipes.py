@@ -28,7 +28,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import tomli_w
 
@@ -119,7 +119,7 @@ class Recipe:
         return plain
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "recipe") -> Self:
         """Read what `to_dict` gives; what is left out takes its default.
 
         Raises
@@ -138,7 +138,7 @@ class Recipe:
         return tomli_w.dumps(_none_as_text(self.to_dict()))
 
     @classmethod
-    def from_toml(cls, text: str, *, where: str = "recipe") -> Recipe:
+    def from_toml(cls, text: str, *, where: str = "recipe") -> Self:
         """Read what `to_toml` writes; see `from_dict`."""
         try:
             values = tomllib.loads(text)
@@ -146,7 +146,7 @@ class Recipe:
             raise UsageError(f"{where} is no TOML: {error}") from None
         return cls.from_dict(values, where=where)
 
-    def assign(self, values: Mapping[str, Any]) -> Recipe:
+    def assign(self, values: Mapping[str, Any]) -> Self:
         """The recipe with single parameters replaced, by dotted name; its name then says which.
 
         >>> find_recipe("sid-2020").assign({"front_end.hop_samples": 320}).name
@@ -176,7 +176,7 @@ class Recipe:
             if key != "name" and at.get(last) != value:
                 changed.append(f"{key}={value}")
             at[last] = value
-        made = Recipe.from_dict(plain)
+        made = type(self).from_dict(plain)
         return (
             made if "name" in values or not changed else replace(made, name="+".join([self.name, *changed]))
         )
