@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motifdb.errors import InputError, UsageError
 from motifdb.pipelines.inputs.discover import Found, discover, read_head, unescape_path
 from motifdb.pipelines.inputs.sniff import HEAD_BYTES, sniff
-from motifdb.pipelines.predicates import quoted
+from motifdb.pipelines.predicates import in_list, quoted
 from motifdb.pipelines.survey import Seen, folder_of
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
+
+
+_FILE_COLUMNS = ["corpus_id", "path", "size_bytes", "mtime_ns"]
+
+
+@dataclass
+class _Known:
+    """What the tables say of one recording."""
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    channels: set[str] = field(default_factory=set)
 
 
 class SoundFiles:
@@ -39,6 +52,7 @@ class SoundFiles:
         self._found: dict[str, list[Found]] | None = None
         self._corpora: dict[str, dict[str, Any]] | None = None
         self._own: dict[str, tuple[Path | None, str]] = {}
+        self._ahead: dict[str, _Known] = {}
 
     def given(self, recording_id: str) -> tuple[Path | None, str]:
         """A recording's sound in the folder that was named, or None and why it is not there.
@@ -70,20 +84,42 @@ class SoundFiles:
             self._own[recording_id] = self._look(recording_id)
         return self._own[recording_id]
 
+    def read_ahead(self, recording_ids: Iterable[str]) -> None:
+        """Read what the tables say of these recordings at once, where many of them will be asked for one by one."""
+        known = {name: _Known() for name in recording_ids}
+        for row in self._snapshot.table(
+            "files", [*_FILE_COLUMNS, "recording_id"], "state = 'input'"
+        ).to_pylist():
+            if (own := known.get(row.pop("recording_id"))) is not None:
+                own.files.append(row)
+        for row in self._snapshot.table("recordings", ["recording_id", "kind"]).to_pylist():
+            if (own := known.get(row["recording_id"])) is not None:
+                own.kinds.append(row["kind"])
+        heard = self._channels()
+        if heard:
+            where = in_list("analysis_id", heard)
+            for row in self._snapshot.table("coverage", ["analysis_id", "scope_key"], where).to_pylist():
+                if (own := known.get(row["scope_key"])) is not None:
+                    own.channels.add(heard[row["analysis_id"]])
+        self._ahead |= known
+
     def channel(self, recording_id: str) -> str:
         """The channel that a recording's pitch was tracked on; the mix where nothing says another."""
+        if recording_id in self._ahead:
+            return min(self._ahead[recording_id].channels, default="mix")
         done = self._snapshot.table("coverage", ["analysis_id"], f"scope_key = {quoted(recording_id)}")
         ids = set(done.column("analysis_id").to_pylist())
+        return min((c for name, c in self._channels().items() if name in ids), default="mix")
+
+    def _channels(self) -> dict[str, str]:
+        """The channel that each analysis of pitch listened to, of those that say."""
         rows = self._snapshot.table("analyses", ["analysis_id", "parameters"], "kind = 'pitch'").to_pylist()
-        heard = {json.loads(r["parameters"]).get("channel") for r in rows if r["analysis_id"] in ids} - {None}
-        return str(min(heard)) if heard else "mix"
+        said = {r["analysis_id"]: json.loads(r["parameters"]).get("channel") for r in rows}
+        return {name: str(channel) for name, channel in said.items() if channel is not None}
 
     def _look(self, recording_id: str) -> tuple[Path | None, str]:
         rows = self._files(recording_id)
-        kinds = self._snapshot.table(
-            "recordings", ["kind"], f"recording_id = {quoted(recording_id)}"
-        ).to_pylist()
-        if kinds and kinds[0]["kind"] == "f0":
+        if self._kind(recording_id) == "f0":
             return None, f"{rows[0]['path'] if rows else recording_id[:8]} is an f0 track, which has no sound"
         why_not = f"no file of recording {recording_id[:8]} is known any more"
         for row in rows:
@@ -107,11 +143,20 @@ class SoundFiles:
         return None, why_not
 
     def _files(self, recording_id: str) -> list[dict[str, Any]]:
-        columns = ["corpus_id", "path", "size_bytes", "mtime_ns"]
+        if recording_id in self._ahead:
+            rows = self._ahead[recording_id].files
+        else:
+            where = f"recording_id = {quoted(recording_id)} and state = 'input'"
+            rows = self._snapshot.table("files", _FILE_COLUMNS, where).to_pylist()
+        return sorted(rows, key=lambda row: (row["path"], row["corpus_id"]))
+
+    def _kind(self, recording_id: str) -> str | None:
+        if recording_id in self._ahead:
+            return next(iter(self._ahead[recording_id].kinds), None)
         rows = self._snapshot.table(
-            "files", columns, f"recording_id = {quoted(recording_id)} and state = 'input'"
-        )
-        return sorted(rows.to_pylist(), key=lambda row: (row["path"], row["corpus_id"]))
+            "recordings", ["kind"], f"recording_id = {quoted(recording_id)}"
+        ).to_pylist()
+        return rows[0]["kind"] if rows else None
 
     def _corpus(self, corpus_id: str) -> dict[str, Any]:
         if self._corpora is None:

@@ -13,10 +13,10 @@ def gather(
     pcm: NDArray[np.int16],
     start: NDArray[np.int64],
     length: NDArray[np.int64],
-    scale: np.float32,
+    scale: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Fill row i of `out` with ``pcm[start[i] : start[i] + length[i]] * scale``, then zeros.
+    """Fill row i of `out` with ``pcm[start[i] : start[i] + length[i]] * scale[i]``, then zeros.
 
     Compiled for what it does not do: it holds no interpreter lock while another thread feeds a GPU.
 
@@ -24,11 +24,12 @@ def gather(
     ----------
     pcm : int16, flat
     start, length : int64[B], samples; ``length[i] <= out.shape[1]``
+    scale : float32[B]
     out : float32[B, L], overwritten; it need not be cleared before
     """
     for i in range(out.shape[0]):
-        first, n = start[i], length[i]
+        first, n, factor = start[i], length[i], scale[i]
         for j in range(n):
-            out[i, j] = np.float32(pcm[first + j]) * scale
+            out[i, j] = np.float32(pcm[first + j]) * factor
         for j in range(n, out.shape[1]):
             out[i, j] = np.float32(0)

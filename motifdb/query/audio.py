@@ -197,7 +197,7 @@ def _key(code: NDArray[np.int64] | np.int64, sample: NDArray[np.int64] | np.int6
 
 
 def span_samples(
-    start_s: NDArray[np.float64], end_s: NDArray[np.float64]
+    start_s: NDArray[np.float64], end_s: NDArray[np.float64], sample_rate_hz: int = SAMPLE_RATE_HZ
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First sample and the one after the last, of spans in seconds, each at least one sample long.
 
@@ -213,8 +213,8 @@ def span_samples(
     bad = np.flatnonzero(~((start >= 0) & (end >= start) & np.isfinite(end)))
     if len(bad):
         raise UsageError(f"a span from {start[bad[0]]} s to {end[bad[0]]} s is none")
-    first = np.rint(start * SAMPLE_RATE_HZ).astype(np.int64)
-    return first, np.maximum(np.rint(end * SAMPLE_RATE_HZ).astype(np.int64), first + 1)
+    first = np.rint(start * sample_rate_hz).astype(np.int64)
+    return first, np.maximum(np.rint(end * sample_rate_hz).astype(np.int64), first + 1)
 
 
 def _samples(value: pa.BinaryScalar) -> NDArray[np.int16]:

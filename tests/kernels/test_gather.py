@@ -18,5 +18,6 @@ def test_gather_agrees_with_reference(values: list[int], clips: list[tuple[int, 
     pcm = np.array(values, np.int16)
     start, length = [a for a, _ in clips], [n for _, n in clips]
     out = np.full((len(clips), max(length) + wider), np.nan, np.float32)
-    gather(pcm, np.array(start), np.array(length), np.float32(2**-15), out)
-    assert out.tolist() == reference.gather(pcm, start, length, out.shape[1], 2**-15)
+    scale = [2.0 ** (-15 + i) for i in range(len(clips))]
+    gather(pcm, np.array(start), np.array(length), np.array(scale, np.float32), out)
+    assert out.tolist() == reference.gather(pcm, start, length, out.shape[1], scale)

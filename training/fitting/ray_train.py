@@ -93,7 +93,9 @@ def train_on_workers(
         (folder / checkpoint.STATE).unlink(missing_ok=True)
     with ray_cluster(workers, ray_address):
         on_gpu = _on_gpu(device, workers)
-        sound = ray.put((np.asarray(packed.pcm), packed.start, packed.length, packed.sample_rate_hz))
+        sound = ray.put(
+            (np.asarray(packed.pcm), packed.start, packed.length, packed.sample_rate_hz, packed.gain)
+        )
         given = {
             "recipe": recipe.to_dict(),
             "examples": examples,
@@ -190,12 +192,12 @@ def _worker(given: dict[str, Any]) -> None:
         from ray.train.torch import get_device
 
         device = str(get_device())
-    pcm, start, length, rate_hz = ray.get(given["sound"][0])
+    pcm, start, length, rate_hz, gain = ray.get(given["sound"][0])
     try:
         train(
             Recipe.from_dict(given["recipe"]),
             given["examples"],
-            Packed(pcm, start, length, rate_hz),
+            Packed(pcm, start, length, rate_hz, gain),
             seed=given["seed"],
             folder=Path(given["folder"]),
             device=device,

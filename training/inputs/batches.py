@@ -27,7 +27,7 @@ class Batch:
 
     Attributes
     ----------
-    samples : float32 [B, L] in [-1, 1), zero beyond a clip's own length
+    samples : float32 [B, L] in [-1, 1), times the clip's gain where the set has one; zero beyond a clip's own length
     lengths : int64 [B], samples
     label : int64 [B], index of the class
     row : int64 [B], which example it is
@@ -125,6 +125,9 @@ class Batches:
         most = None if max_s is None else max(1, round(max_s * packed.sample_rate_hz))
         self._pcm = np.asarray(packed.pcm)  # of a memory map, the plain array: kernels take no other
         self._length = packed.length if most is None else np.minimum(packed.length, most)
+        self._scale = np.full(len(packed), 1 / FULL_SCALE, np.float32)
+        if packed.gain is not None:
+            self._scale *= packed.gain
         self._n_steps = -(-len(self.rows) // (batch_size * world))
 
     def __len__(self) -> int:
@@ -162,7 +165,7 @@ class Batches:
         """A batch of these rows, from its place in an epoch."""
         lengths = self._length[rows]
         samples = np.empty((len(rows), int(lengths.max())), np.float32)
-        gather(self._pcm, self.packed.start[rows], lengths, np.float32(1 / FULL_SCALE), samples)
+        gather(self._pcm, self.packed.start[rows], lengths, self._scale[rows], samples)
         return Batch(
             torch.from_numpy(samples),
             torch.from_numpy(lengths.astype(np.int64)),

@@ -41,6 +41,13 @@ _OF_KIND: dict[str, dict[str, int | bool]] = {
 }
 
 
+def check_rate(sample_rate_hz: int) -> None:
+    """Refuse a rate that sound cannot be had at, with a UsageError."""
+    if sample_rate_hz not in RATES_HZ:
+        listed = ", ".join(f"{rate:,}" for rate in RATES_HZ)
+        raise UsageError(f"sound can be had at {listed} Hz, not at {sample_rate_hz:,}")
+
+
 @dataclass(frozen=True)
 class FrontEndConfig:
     """Parameters of a front end; what is not given follows from its kind.
@@ -111,11 +118,7 @@ class FrontEndConfig:
             raise UsageError(
                 f"n_fft {self.n_fft} is shorter than the window of {self.window_samples} samples"
             )
-        if self.sample_rate_hz not in RATES_HZ:
-            listed = ", ".join(f"{rate:,}" for rate in RATES_HZ)
-            raise UsageError(
-                f"sound can be had at {listed} Hz; a front end cannot take it for {self.sample_rate_hz:,} Hz"
-            )
+        check_rate(self.sample_rate_hz)
         if self.kind in L3_KINDS:
             wrong = [
                 f"{name} {getattr(self, name):,} instead of {value:,}"

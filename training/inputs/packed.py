@@ -7,7 +7,7 @@ sound (115 MB). Small sets are read into memory; larger ones go through a dispos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
-from motifdb.query.audio import SAMPLE_RATE_HZ, AudioReader, span_samples
+from motifdb.query.audio import SAMPLE_RATE_HZ, span_samples
+from motifdb.training.inputs.sound_at_rate import SoundReader, sound_reader
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -36,6 +37,8 @@ class Packed:
     pcm : int16, flat, an array or a memory map; nobody writes to it
     start : int64 [n], where each clip begins in `pcm`, in samples
     length : int64 [n], samples of each clip
+    gain : float32 [n], what `Batches` multiplies the samples of each clip by; None: nothing
+    note : for people: where sound at another rate than the kept one comes from; else empty
 
     >>> packed = Packed.of([np.array([1, 2, 3], np.int16), np.array([9], np.int16)])
     >>> len(packed), packed.clip(1).tolist(), float(packed.length_s.sum()) == 4 / 16_000
@@ -46,6 +49,8 @@ class Packed:
     start: NDArray[np.int64]
     length: NDArray[np.int64]
     sample_rate_hz: int = SAMPLE_RATE_HZ
+    gain: NDArray[np.float32] | None = None
+    note: str = ""
 
     @classmethod
     def of(cls, clips: Sequence[NDArray[np.int16]], sample_rate_hz: int = SAMPLE_RATE_HZ) -> Packed:
@@ -70,7 +75,8 @@ class Packed:
 
     def take(self, rows: NDArray[np.int64]) -> Packed:
         """The clips of `rows`, in that order and as often as they come; the sound is shared, not copied."""
-        return Packed(self.pcm, self.start[rows], self.length[rows], self.sample_rate_hz)
+        gain = None if self.gain is None else self.gain[rows]
+        return replace(self, start=self.start[rows], length=self.length[rows], gain=gain)
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Stretches:
     at : int64[m + 1], where each stretch begins when they are laid end to end
     of : int64[n], the stretch of each clip
     start, length : int64[n], where each clip begins when stretches are laid end to end, and its samples
+    sample_rate_hz : of all these samples
     """
 
     recording_id: tuple[str, ...]
@@ -93,10 +100,15 @@ class Stretches:
     of: NDArray[np.int64]
     start: NDArray[np.int64]
     length: NDArray[np.int64]
+    sample_rate_hz: int = SAMPLE_RATE_HZ
 
     @classmethod
     def of_spans(
-        cls, recording_ids: Sequence[str], start_s: NDArray[np.float64], end_s: NDArray[np.float64]
+        cls,
+        recording_ids: Sequence[str],
+        start_s: NDArray[np.float64],
+        end_s: NDArray[np.float64],
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
     ) -> Stretches:
         """Unite the spans that overlap.
 
@@ -104,10 +116,10 @@ class Stretches:
         >>> found.recording_id, found.last.tolist(), found.start.tolist()
         (('a', 'b'), [32000, 16000], [0, 32000, 8000])
         """
-        first, last = span_samples(start_s, end_s)
+        first, last = span_samples(start_s, end_s, sample_rate_hz)
         if not len(first):
             none = np.zeros(0, np.int64)
-            return cls((), none, none, np.zeros(1, np.int64), none, none, none)
+            return cls((), none, none, np.zeros(1, np.int64), none, none, none, sample_rate_hz)
         names, code = np.unique(np.asarray(recording_ids, np.str_), return_inverse=True)
         order = np.lexsort((last, first, code))
         code_, first_, last_ = code[order], first[order], last[order]
@@ -123,18 +135,18 @@ class Stretches:
         of = np.empty(len(order), np.int64)
         of[order] = stretch
         ids = tuple(names[code_[begins]].tolist())
-        return cls(ids, low, high, at, of, at[of] + first - low[of], last - first)
+        return cls(ids, low, high, at, of, at[of] + first - low[of], last - first, sample_rate_hz)
 
     @property
     def n_samples(self) -> int:
         """Of all stretches together."""
         return int(self.at[-1])
 
-    def read(self, reader: AudioReader, out: NDArray[np.int16]) -> NDArray[np.int64]:
+    def read(self, reader: SoundReader, out: NDArray[np.int16]) -> NDArray[np.int64]:
         """Read every stretch into `out`; give how many samples there were of each."""
         return reader.read_into(out, self.recording_id, self.first, self.last, self.at[:-1])
 
-    def packed(self, pcm: NDArray[np.int16], got: NDArray[np.int64]) -> Packed:
+    def packed(self, pcm: NDArray[np.int16], got: NDArray[np.int64], note: str = "") -> Packed:
         """The clips over their sound; those at the end of a recording may be shorter than asked.
 
         Raises
@@ -148,11 +160,15 @@ class Stretches:
                 f"clip {row} begins beyond the end of recording {self.recording_id[self.of[row]][:8]};"
                 " the clips were cut from other sound than is kept now"
             )
-        return Packed(pcm, self.start, length)
+        return Packed(pcm, self.start, length, self.sample_rate_hz, note=note)
 
 
 def pack(
-    snapshot: Snapshot, examples: Examples, cache: Path | Literal["default"] | None = "default"
+    snapshot: Snapshot,
+    examples: Examples,
+    cache: Path | Literal["default"] | None = "default",
+    *,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Packed:
     """The sound of examples; row i is example i.
 
@@ -160,13 +176,24 @@ def pack(
     ----------
     cache : folder for the packed file; "default" is the user's cache folder, for sets of 64 MB or more only; None reads
         into memory
+    sample_rate_hz : at 16,000 the sound that is kept; at another rate (`front_end_config.RATES_HZ`) the recordings' own files,
+        decoded and resampled, and where a file is gone the kept sound, resampled; `Packed.note` says which
 
     Raises
     ------
     NotFoundError
-        where a recording's sound is not kept, naming the command that keeps it.
+        where a recording's sound is not there, naming the command that keeps it.
+    UsageError
+        for a rate that sound cannot be had at, or a clip beyond the end of its recording.
     """
-    return pack_spans(snapshot, examples.recording_id, examples.start_s, examples.end_s, cache)
+    return pack_spans(
+        snapshot,
+        examples.recording_id,
+        examples.start_s,
+        examples.end_s,
+        cache,
+        sample_rate_hz=sample_rate_hz,
+    )
 
 
 def pack_spans(
@@ -175,17 +202,21 @@ def pack_spans(
     start_s: NDArray[np.float64],
     end_s: NDArray[np.float64],
     cache: Path | Literal["default"] | None = "default",
+    *,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Packed:
     """As `pack`, for spans of recordings: n ids, and their starts and ends in seconds."""
     from motifdb.training.inputs import packed_cache
 
-    wanted = Stretches.of_spans(recording_ids, start_s, end_s)
+    wanted = Stretches.of_spans(recording_ids, start_s, end_s, sample_rate_hz)
+    reader = sound_reader(snapshot, sample_rate_hz, wanted.recording_id)
     if cache == "default":
         is_large = 2 * wanted.n_samples >= packed_cache.LEAST_BYTES
         cache = packed_cache.default_folder() if is_large else None
     if cache is not None:
-        kept = packed_cache.fetch(snapshot, wanted, cache)
+        kept = packed_cache.fetch(snapshot, wanted, cache, reader)
         if kept is not None:
             return kept
     pcm = np.zeros(wanted.n_samples, np.int16)
-    return wanted.packed(pcm, wanted.read(AudioReader(snapshot), pcm))
+    got = wanted.read(reader, pcm)
+    return wanted.packed(pcm, got, reader.note)

@@ -5,8 +5,8 @@ no folder) sound is read into memory instead. A file is found by the hash of all
 its header and its checksum agree, so neither a cut one nor a stranger's is used. It holds samples and numbers; nothing
 in it is ever executed or unpickled.
 
-Layout: 8 bytes magic, 4 bytes length of the header (little endian), the header (JSON: key, stretches, samples, crc32), filled up with
-blanks to a multiple of 4,096 bytes; then the samples of each stretch (int64: how many there were), then the sound (int16).
+Layout: 8 bytes magic, 4 bytes length of the header (little endian), the header (JSON: key, stretches, samples, crc32, note), filled up with
+blanks to 4,096 bytes, with a sentence on where the sound comes from; then the samples of each stretch (int64: how many there were), then the sound (int16).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from motifdb.catalog.lancetables import manifest_name
 from motifdb.ids import hash_bytes
-from motifdb.query.audio import AudioReader
 from motifdb.query.cache.folder import cache_folder
 from motifdb.training.inputs.packed import Packed, Stretches
+from motifdb.training.inputs.sound_at_rate import SoundReader
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -40,6 +40,7 @@ MAX_AGE_S = 30 * 24 * 3600.0
 MAGIC = b"motifpk1"
 _PAGE = 4096
 _CHUNK = 16 << 20
+_NOTE = 500  # characters that are kept of a note: at most 6 bytes each, so that the header fits its page
 SUFFIX = ".packed"
 
 
@@ -48,22 +49,22 @@ def default_folder() -> Path | None:
     return cache_folder("packed")
 
 
-def fetch(snapshot: Snapshot, wanted: Stretches, folder: Path) -> Packed | None:
-    """The clips over a memory map of the file, which is made where it is not there; None where that cannot be."""
-    key = cache_key(snapshot, wanted)
+def fetch(snapshot: Snapshot, wanted: Stretches, folder: Path, reader: SoundReader) -> Packed | None:
+    """The clips over a memory map of the file, which `reader` makes where it is not there; None where that cannot be."""
+    key = cache_key(snapshot, wanted, reader.origin)
     path = folder / f"{key}{SUFFIX}"
     found = _opened(path, key, wanted)
     if found is None:
         try:
-            _write(path, key, snapshot, wanted)
+            _write(path, key, wanted, reader)
         except OSError:
             return None
         found = _opened(path, key, wanted)
     return found
 
 
-def cache_key(snapshot: Snapshot, wanted: Stretches) -> str:
-    """Hash of the stretches and of the version of `audio` they are read from.
+def cache_key(snapshot: Snapshot, wanted: Stretches, origin: str = "") -> str:
+    """Hash of the stretches, their rate, the version of `audio` they are read from, and what else the sound comes from.
 
     The version's manifest names its files, whose names are drawn anew whenever they are written. So another database, or the same
     one after a change of its sound, has another key.
@@ -81,6 +82,8 @@ def cache_key(snapshot: Snapshot, wanted: Stretches) -> str:
         "\n".join(wanted.recording_id).encode(),
         wanted.first.astype("<i8").tobytes(),
         wanted.last.astype("<i8").tobytes(),
+        str(wanted.sample_rate_hz).encode(),
+        origin.encode(),
     )
 
 
@@ -112,7 +115,7 @@ def _opened(path: Path, key: str, wanted: Stretches) -> Packed | None:
             os.utime(path)  # so that it is known to be in use
     except (OSError, ValueError):
         return None
-    return wanted.packed(pcm, got)
+    return wanted.packed(pcm, got, str(header.get("note", "")))
 
 
 def _header(head: bytes) -> tuple[dict[str, object], int]:
@@ -126,7 +129,7 @@ def _header(head: bytes) -> tuple[dict[str, object], int]:
     return header, _PAGE
 
 
-def _write(path: Path, key: str, snapshot: Snapshot, wanted: Stretches) -> None:
+def _write(path: Path, key: str, wanted: Stretches, reader: SoundReader) -> None:
     """Make the file beside its name, then give it the name, so that nobody sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_old(path.parent)
@@ -144,15 +147,14 @@ def _write(path: Path, key: str, snapshot: Snapshot, wanted: Stretches) -> None:
         pcm: NDArray[np.int16] = np.memmap(
             name, "<i2", "r+", offset=_PAGE + 8 * n_stretches, shape=(n_samples,)
         )
-        got = wanted.read(AudioReader(snapshot), pcm)
+        got = wanted.read(reader, pcm)
         counts = got.astype("<i8").tobytes()
         crc = zlib.crc32(counts)
         for block in _blocks(pcm):
             crc = zlib.crc32(block, crc)
         del pcm
-        header = json.dumps(
-            {"key": key, "stretches": n_stretches, "samples": n_samples, "crc32": crc}
-        ).encode()
+        about = {"key": key, "stretches": n_stretches, "samples": n_samples, "crc32": crc}
+        header = json.dumps(about | {"note": reader.note[:_NOTE]}).encode()
         with open(name, "r+b") as file:
             file.write((MAGIC + len(header).to_bytes(4, "little") + header).ljust(_PAGE))
             file.write(counts)
