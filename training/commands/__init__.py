@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import typer
 
-from motifdb.training.commands import audit, clips, compare_runs, evaluate, experiment, predict, split, train
+from motifdb.training.commands import (
+    audit,
+    clips,
+    compare_runs,
+    embed,
+    evaluate,
+    experiment,
+    predict,
+    split,
+    train,
+)
 
 PANEL = "Learn"
 
@@ -21,4 +31,5 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate", rich_help_panel=PANEL)(evaluate.evaluate)
     app.command("compare-runs", rich_help_panel=PANEL)(compare_runs.compare_runs)
     app.command("predict", rich_help_panel=PANEL)(predict.predict)
+    app.command("embed", rich_help_panel=PANEL)(embed.embed)
     app.command("experiment", rich_help_panel=PANEL)(experiment.experiment)

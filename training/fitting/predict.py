@@ -85,8 +85,8 @@ class Predictor:
         channel: str = "mix",
     ) -> None:
         self.run, self.channel = run, channel
-        self.trained = _network_of(run, root, device)
-        durations = _clip_durations(snapshot, run)
+        self.trained = network_of(run, root, device)
+        durations = clip_durations(snapshot, run)
         max_s = self.trained.network.recipe.max_s
         usual_s = float(np.quantile(durations, USUAL_SHARE)) if durations.size else 3.0
         self.window_s = window_s if window_s is not None else min(usual_s, max_s or usual_s)
@@ -188,7 +188,14 @@ def predict_files(
     return found
 
 
-def _network_of(run: Mapping[str, Any], root: Path, device: str) -> Trained:
+def network_of(run: Mapping[str, Any], root: Path, device: str) -> Trained:
+    """The network of a stored run, from the checkpoint that its row names.
+
+    Raises
+    ------
+    UsageError
+        for a baseline, a failed run, a checkpoint that is gone or not this run's.
+    """
     from motifdb.training.fitting.checkpoint import CheckpointError
     from motifdb.training.fitting.loop import load_trained
 
@@ -212,7 +219,7 @@ def _network_of(run: Mapping[str, Any], root: Path, device: str) -> Trained:
     return trained
 
 
-def _clip_durations(snapshot: Snapshot, run: Mapping[str, Any]) -> NDArray[np.float64]:
+def clip_durations(snapshot: Snapshot, run: Mapping[str, Any]) -> NDArray[np.float64]:
     """Of the clips of the run's split, in seconds; empty where the split is gone."""
     split = snapshot.table("analyses", ["parent_id"], f"analysis_id = {quoted(run['split_id'])}").to_pylist()
     if not split:
