@@ -129,10 +129,10 @@ class Hearing:
         cut = replace(cut, start=cut.start + first, length=np.minimum(last, n_there) - first)
         if not self.embedder.is_voiced_only:
             return averaged(self.embedder, cut)
-        return averaged(self.embedder, cut, is_heard=_Voiced(whole, first))
+        return averaged(self.embedder, cut, is_heard=Voiced(whole, first))
 
 
-class _Voiced:
+class Voiced:
     """Which windows of the clips of one recording are voiced; its frames are told apart once, over all of it."""
 
     def __init__(self, whole: Packed, first: NDArray[np.int64]) -> None:
