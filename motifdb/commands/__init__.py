@@ -13,6 +13,7 @@ from motifdb.commands import (
     describe,
     export,
     families,
+    index,
     play,
     plot,
     search,
@@ -40,5 +41,6 @@ def register(app: typer.Typer) -> None:
     app.command("compare", rich_help_panel=PANEL)(compare.compare)
     app.command("export", rich_help_panel=PANEL)(export.export)
     app.command("search", rich_help_panel=PANEL)(search.search)
+    app.command("index", rich_help_panel=PANEL)(index.index)
     app.command("browse", rich_help_panel=PANEL)(browse.browse)
     app.command("families", rich_help_panel=PANEL)(families.families)

@@ -75,7 +75,11 @@ class Vectors:
 
 
 def find_embeddings(snapshot: Snapshot, text: str | None) -> dict[str, Any]:
-    """The embeddings analysis that a name or the beginning of an id means; None: the only one. Its row of `analyses`.
+    """The embeddings analysis that a text means; None: the only one. Its row of `analyses`.
+
+    Parameters
+    ----------
+    text : its name, else the model that its parameters (or the beginning of its name) say, else the beginning of its id
 
     Raises
     ------
@@ -91,6 +95,8 @@ def find_embeddings(snapshot: Snapshot, text: str | None) -> dict[str, Any]:
         )
     meant = [row for row in there if text is None or row["name"] == text]
     if not meant and text:
+        meant = [row for row in there if _is_of_model(row, text)]
+    if not meant and text:
         meant = [row for row in there if row["analysis_id"].startswith(text.lower())]
     if not meant:
         names = {str(row["name"]) for row in there}
@@ -101,6 +107,11 @@ def find_embeddings(snapshot: Snapshot, text: str | None) -> dict[str, Any]:
             f"several analyses of vectors are meant: {listed}; name one by its name or the beginning of its id"
         )
     return dict(meant[0])
+
+
+def _is_of_model(row: Mapping[str, Any], text: str) -> bool:
+    said = json.loads(row["parameters"])
+    return text in (said.get("model"), said.get("recipe")) or str(row["name"]).startswith(f"{text},")
 
 
 def vectors_of(snapshot: Snapshot, analysis: str | None = None) -> Vectors:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
@@ -70,6 +72,7 @@ def search_sound(
     condition: str | None = None,
     exact: bool = False,
     own: bool = False,
+    max_distance: float | None = None,
 ) -> Heard:
     """The stored vectors nearest to a query.
 
@@ -81,12 +84,15 @@ def search_sound(
     condition : SQL that a place must meet, applied before the nearest are taken; see `motifdb.query.vectors.among`
     exact : compare all vectors, whether there is an index or not
     own : keep what the query is made of, which is nearest to it as a rule
+    max_distance : places further away are left out; None: none is
 
     Raises
     ------
     UsageError, NotFoundError
         for a query or a condition that cannot be, in one sentence.
     """
+    if max_distance is not None and not 0 <= max_distance < math.inf:
+        raise UsageError(f"the distance of a place is 0 or more, got {max_distance:g}")
     snapshot = session.snapshot
     row = find_embeddings(snapshot, analysis)
     if isinstance(query, str):
@@ -107,8 +113,11 @@ def search_sound(
         leave_out=() if own else like.own,
         exact=exact,
     )
+    near = found.rows
+    if max_distance is not None:
+        near = near.filter(pc.less_equal(near.column("distance"), max_distance))
     words = f"like {like.words}, by {row['name']} ({row['analysis_id'][:8]})"
-    return Heard(_table(snapshot, found.rows), words, found.note, found.is_exact)
+    return Heard(_table(snapshot, near), words, found.note, found.is_exact)
 
 
 def _table(snapshot: Snapshot, rows: pa.Table) -> pa.Table:
