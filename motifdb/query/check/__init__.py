@@ -42,7 +42,7 @@ def check(
     violations, in the order of the steps. A table with a damaged file is read no further, nor are rules checked
     that need it; everything else is checked all the same.
     """
-    from motifdb.query.check import contours, files, learning, pitch, tables
+    from motifdb.query.check import contours, files, learning, pitch, tables, vectors
     from motifdb.query.check.families import check_families
     from motifdb.query.check.motifs import check_motifs
 
@@ -72,6 +72,9 @@ def check(
         ("clips", ("clips", "files", "recordings"), learning.check_clips),
         ("splits", ("splits", "clips", "analyses"), learning.check_splits),
         ("runs", ("runs", "metrics", "predictions"), learning.check_runs),
+        ("encoders", ("encoders", "encoder_steps", "encoder_metrics"), vectors.check_encoders),
+        ("vectors", ("embeddings", "analyses"), vectors.check_vectors),
+        ("figures of vectors", ("embedding_metrics", "embeddings"), vectors.check_vector_figures),
     ]
     with Context.open(snapshot, gapped_recordings) as context:
         for words, needed, step in steps:

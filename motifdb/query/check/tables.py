@@ -302,6 +302,7 @@ MADE_BY = {
     "fingerprint": ("select analysis_id, recording_id as scope_key from fingerprints"),
     "clips": ("select analysis_id, recording_id as scope_key from clips"),
     "split": ("select split_id as analysis_id, 'all' as scope_key from splits"),
+    "embeddings": ("select analysis_id, recording_id as scope_key from embeddings"),
 }
 """By kind of analysis: what its coverage counts."""
 
@@ -336,11 +337,11 @@ def _coverage_stands(context: Context) -> Iterator[Violation]:
     query = """
         select c.analysis_id, c.scope_key, c.input_hash, a.kind,
                not exists (select 1 from recordings r where r.recording_id = c.scope_key) as is_unknown,
-               a.parent_id is not null and not exists (
+               a.parent_id is not null and a.kind <> 'embeddings' and not exists (
                    select 1 from coverage p where p.analysis_id = a.parent_id and p.scope_key = c.scope_key)
                as is_early
         from coverage c join analyses a using (analysis_id)
-        where a.kind in ('pitch', 'contour', 'mining', 'families') order by 1, 2"""
+        where a.kind in ('pitch', 'contour', 'mining', 'families', 'embeddings') order by 1, 2"""
     wide = context.wide_scopes()
     for row in context.rows(f"select * from ({query}) where is_unknown or is_early"):
         where = _where({"analysis_id": row["analysis_id"], "scope_key": row["scope_key"]})
