@@ -228,8 +228,9 @@ class Committer:
             return None
         append: dict[str, pa.Table] = {}
         delete: dict[str, str] = {}
+        replaced = self._replaced_motifs()
         self._drop_recordings(gone)
-        self._drop_learning(gone)
+        self._drop_learning(gone, replaced)
         for table, key in (("files", self._files), ("failures", self._failures)):
             if key:
                 self.rows(table, _keyed_table(table, list(key.values())))
@@ -273,16 +274,25 @@ class Committer:
             for done in self.known.covered.values():
                 done.pop(recording_id, None)
 
-    def _drop_learning(self, gone: set[str]) -> None:
-        """What was cut, audited, split or predicted of recordings, motifs and files that go."""
+    def _replaced_motifs(self) -> set[str]:
+        """Motifs whose places a job has found anew, as its deletions tell."""
+        found: set[str] = set()
+        for table, predicate in self._stale:
+            if table == "occurrences":
+                snapshot = self._writer.snapshot
+                found.update(snapshot.table("occurrences", ["motif_id"], predicate).column(0).to_pylist())
+        return found
+
+    def _drop_learning(self, gone: set[str], replaced: set[str]) -> None:
+        """What was cut, audited, split, predicted or embedded of recordings, motifs and files that go."""
         files = {
             key
             for key, recording_id in self._left.items()
             if self._files.get(key, {}).get("recording_id") != recording_id
         }
-        if not (gone or files):
+        if not (gone or files or replaced):
             return
-        found = dropped(self._writer.snapshot, gone, self._dropped_motifs, files)
+        found = dropped(self._writer.snapshot, gone, self._dropped_motifs, files, replaced)
         self._stale += found.stale
         if found.coverage:
             self.rows("coverage", COVERAGE.table(found.coverage))

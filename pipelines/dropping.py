@@ -1,4 +1,4 @@
-"""What else goes when recordings, motifs or files go: clips, the splits and predictions they are in, whole audits.
+"""What else goes when recordings, motifs or files go: clips, the splits and predictions they are in, vectors, whole audits.
 
 A clip goes with its recording, with the motif it was cut for, and, where it is a file, with that file. Clips of one
 recording and one analysis stand or fall together (a job that is run again makes them anew), but for those of files,
@@ -6,6 +6,9 @@ which are counted again. Families over several recordings go with any of these t
 else was found in their scope. A split loses the clips that go. Of a run that was tested on one of them the figures stay,
 as what was measured then; its predictions go, since the figures no longer follow from them. An audit is about all of
 its recordings at once: it goes whole, and is made anew when it is asked for.
+
+A vector goes with its recording, its clip or its motif, also where the motif's places are found anew. The figures of an
+analysis that loses a vector go: they were means over all of them. Encoders stay, as runs do.
 """
 
 from __future__ import annotations
@@ -54,17 +57,21 @@ def dropped(
     recordings: Collection[str],
     motifs: Collection[str],
     files: Collection[tuple[str, str]],
+    replaced: Collection[str] = (),
 ) -> Dropped:
     """What goes with recordings, motifs and files (corpus_id, path) that go.
 
-    Rows that name a recording that goes in a column of `OF_RECORDING` are left to that rule.
+    `replaced` are motifs whose places are written anew. Rows that name a recording that goes in a column of `OF_RECORDING` are left to that rule.
     """
     out = Dropped()
     _audits(snapshot, recordings, out)
     _wide_families(snapshot, recordings, out)
+    going: set[str] = set()
     if snapshot.count("clips"):
         going = _clips(snapshot, recordings, motifs, files, out)
         _splits_and_predictions(snapshot, going, out)
+    if snapshot.count("embeddings"):
+        _vectors(snapshot, recordings, {*motifs, *replaced}, going, out)
     return out
 
 
@@ -155,3 +162,28 @@ def _splits_and_predictions(snapshot: Snapshot, clips: set[str], out: Dropped) -
         left = snapshot.count("splits", f"split_id = {quoted(split_id)}") - n
         out.recount(snapshot, split_id, {"all": left})
     out.stale += [("predictions", where) for where in in_lists("run_id", runs)]
+
+
+def _vectors(
+    snapshot: Snapshot, recordings: Collection[str], motifs: Collection[str], clips: set[str], out: Dropped
+) -> None:
+    """Vectors of clips and motifs that go, and the figures of every analysis that loses some."""
+    gone, losing = set(recordings), set()
+    lost: dict[str, Counter[str]] = {}
+    for where in in_lists("recording_id", gone):
+        losing.update(snapshot.table("embeddings", ["analysis_id"], where).column(0).to_pylist())
+    for where in [*in_lists("clip_id", clips), *in_lists("motif_id", motifs)]:
+        rows = snapshot.table("embeddings", ["analysis_id", "recording_id"], where).to_pylist()
+        if rows:
+            out.stale.append(("embeddings", where))
+        for row in rows:
+            if row["recording_id"] not in gone:
+                lost.setdefault(row["analysis_id"], Counter())[row["recording_id"]] += 1
+    for analysis_id, n_lost in sorted(lost.items()):
+        losing.add(analysis_id)
+        left: Counter[str] = Counter()
+        for names in in_lists("recording_id", n_lost):
+            where = f"analysis_id = {quoted(analysis_id)} and {names}"
+            left.update(snapshot.table("embeddings", ["recording_id"], where).column(0).to_pylist())
+        out.recount(snapshot, analysis_id, {name: left[name] - n for name, n in n_lost.items()})
+    out.stale += [("embedding_metrics", where) for where in in_lists("analysis_id", losing)]
