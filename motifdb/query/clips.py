@@ -63,6 +63,7 @@ class Clips:
         rank: int | None = None,
         world: int | None = None,
         cache: Path | Literal["default"] | None = "default",
+        sample_rate_hz: int = 16_000,
     ) -> IterableDataset:
         """A torch `IterableDataset` over these clips in one part of a split, with exact resume; docs/front_ends.md.
 
@@ -75,6 +76,7 @@ class Clips:
         max_s : keep no more than the first so many seconds of a clip
         rank, world : this process's share; None asks `torch.distributed` where that is running
         cache : folder of the packed sound; "default" is the user's cache folder; None reads into memory
+        sample_rate_hz : 16,000 as it is kept; 22,050 or 48,000 from the recordings' own files where they are
 
         Raises
         ------
@@ -92,6 +94,7 @@ class Clips:
             fold,
             clip_ids=frozenset(self._table.column("clip_id").to_pylist()),
             cache=cache,
+            sample_rate_hz=sample_rate_hz,
             batch_size=batch_size,
             shuffle=part == "train" if shuffle is None else shuffle,
             bucketed=bucketed,

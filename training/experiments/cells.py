@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from motifdb.pipelines.progress import Progress
     from motifdb.training.fitting.recipes import Recipe
     from motifdb.training.fitting.train_job import Fold
+    from motifdb.training.inputs.front_end_config import FrontEndConfig
     from motifdb.training.scores.runs import RunResult
 
 Say = Callable[[str], None]
@@ -50,6 +51,13 @@ class CellPlan:
     seed: int = 0
     recipe: Recipe | None = None
     subset: int | None = None
+
+    @property
+    def sound(self) -> tuple[int, str]:
+        """Equal for cells that hear the same samples."""
+        from motifdb.training.inputs.heard import sound_key
+
+        return sound_key(self.recipe.front_end if self.recipe else None)
 
     @property
     def cell(self) -> str:
@@ -180,7 +188,8 @@ def run_cells(
     snapshot = open_snapshot(path)
     missing = missing_cells(snapshot, cells, label)
     report = CellReport(n_done_before=len(cells) - len(missing))
-    missing.sort(key=lambda c: (c.recipe is not None, c.split_id, c.fold))  # a fold's sound is read once
+    # a fold's sound is read once for all that hear alike
+    missing.sort(key=lambda c: (c.recipe is not None, c.sound, c.split_id, c.fold))
     on_ray = engine == "ray" or ray_address is not None
     runner = (
         _on_ray(path, missing, device, workers, ray_address)
@@ -207,27 +216,48 @@ Done = tuple[CellPlan, "list[RunResult]", float]
 
 
 def _inline(path: Path, cells: Sequence[CellPlan], device: str, say: Say) -> Iterator[Done]:
-    key: tuple[str, int] | None = None
+    key: Any = None
     fold: Any = None
     for cell in cells:
-        if (cell.split_id, cell.fold) != key:
-            key, fold = (cell.split_id, cell.fold), read_fold(path, cell.split_id, cell.fold)
+        if (cell.split_id, cell.fold, cell.sound) != key:
+            key, fold = (cell.split_id, cell.fold, cell.sound), _fold_of(path, cell)
+            if fold.packed.note:
+                say(fold.packed.note)
         results, files = run_cell(cell, fold, device, say, home=path)
         _place(path, results, files)
         yield cell, results, sum(r.cpu_s for r in results)
 
 
-def read_fold(path: Path, split_id: str, fold: int, *, with_sound: bool = True) -> Fold:
-    """A fold of a split with its sound (where it is wanted) and its leak report."""
+def _fold_of(path: Path, cell: CellPlan) -> Fold:
+    front_end = cell.recipe.front_end if cell.recipe else None
+    return read_fold(path, cell.split_id, cell.fold, front_end=front_end)
+
+
+def read_fold(
+    path: Path,
+    split_id: str,
+    fold: int,
+    *,
+    with_sound: bool = True,
+    front_end: FrontEndConfig | None = None,
+) -> Fold:
+    """A fold of a split with its sound (where it is wanted) and its leak report.
+
+    Parameters
+    ----------
+    front_end : that will hear the sound, which comes at its rate and with its gain; None: as it is kept
+    """
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.training.fitting.train_job import Fold
-    from motifdb.training.inputs.packed import Packed, pack
+    from motifdb.training.inputs.front_end_config import FrontEndConfig
+    from motifdb.training.inputs.heard import heard
+    from motifdb.training.inputs.packed import Packed
     from motifdb.training.splits.examples import load_examples
     from motifdb.training.splits.leaks import leak_report
 
     snapshot = open_snapshot(path)
     examples = load_examples(snapshot, split_id, fold)
-    packed = pack(snapshot, examples) if with_sound else Packed.of([])
+    packed = heard(snapshot, examples, front_end or FrontEndConfig()) if with_sound else Packed.of([])
     return Fold(split_id, fold, examples, packed, leak_report(snapshot, split_id, fold))
 
 
@@ -315,17 +345,14 @@ def _on_ray(
         gpus = int(ray.cluster_resources().get("GPU", 0)) if device != "cpu" else 0
         task = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0, max_retries=2)(_remote_cell)
         pending: dict[Any, CellPlan] = {}
-        key: tuple[str, int] | None = None
+        key: Any = None
         fold: Any = None
         waiting = list(reversed(cells))
         while waiting or pending:
             while waiting and len(pending) < max(gpus, 1 if gpus else n) + 1:
                 cell = waiting.pop()
-                if (cell.split_id, cell.fold) != key:
-                    key, fold = (
-                        (cell.split_id, cell.fold),
-                        ray.put(read_fold(path, cell.split_id, cell.fold)),
-                    )
+                if (cell.split_id, cell.fold, cell.sound) != key:
+                    key, fold = (cell.split_id, cell.fold, cell.sound), ray.put(_fold_of(path, cell))
                 pending[task.remote(cell, fold, device)] = cell
             (ref,), _ = ray.wait(list(pending), num_returns=1)
             cell = pending.pop(ref)

@@ -15,6 +15,7 @@ from motifdb.errors import InputError, UsageError
 from motifdb.pipelines.committer import quoted
 from motifdb.pipelines.keeper import FULL_SCALE, SAMPLE_RATE_HZ, to_pcm
 from motifdb.training.fitting.train_report import leaks_of
+from motifdb.training.inputs.heard import with_gain
 from motifdb.training.inputs.packed import Packed
 from motifdb.training.scores.runs import stored_scores
 
@@ -106,27 +107,30 @@ class Predictor:
         InputError
             for a file that cannot be decoded, has nothing in it, or is silent: a network answers to silence too.
         """
-        pcm = decoded(file, self.channel)
+        front_end = self.trained.network.recipe.front_end
+        rate_hz = front_end.sample_rate_hz
+        pcm = decoded(file, self.channel, rate_hz)
         if not pcm.size:
             raise InputError("empty", f"{file} has no sound in it")
         if np.abs(pcm.astype(np.int32)).max() < SILENT:
             raise InputError("silent", f"{file} is silent: nothing in it is louder than -60 dB of full scale")
-        start, length = windows(pcm.size, self.window_s, self.whole_s)
+        start, length = windows(pcm.size, self.window_s, self.whole_s, rate_hz)
         loud = _level_db(pcm, start, length)
         kept = np.flatnonzero(loud > loud.max() - QUIET_DB)
-        said = self.trained.probabilities(Packed(pcm, start, length), kept).astype(np.float64).mean(0)
+        packed = with_gain(Packed(pcm, start, length, rate_hz), [str(file)] * len(start), front_end)
+        said = self.trained.probabilities(packed, kept).astype(np.float64).mean(0)
         names = self.trained.classes
         return Prediction(
             str(file),
-            pcm.size / SAMPLE_RATE_HZ,
+            pcm.size / rate_hz,
             len(kept),
             len(start) - len(kept),
             {name: float(p) for name, p in zip(names, said / said.sum(), strict=True)},
         )
 
 
-def decoded(file: Path, channel: str = "mix") -> NDArray[np.int16]:
-    """A file as the network heard its clips: one channel at 16 kHz, int16; decoded in a child process.
+def decoded(file: Path, channel: str = "mix", sample_rate_hz: int = SAMPLE_RATE_HZ) -> NDArray[np.int16]:
+    """A file as the network heard its clips: one channel at its sample rate, int16; decoded in a child process.
 
     Raises
     ------
@@ -137,11 +141,13 @@ def decoded(file: Path, channel: str = "mix") -> NDArray[np.int16]:
     from motifdb.pipelines.inputs.resample import resampled
 
     stream = shared_decoder().open(file, channel=channel)
-    parts = [to_pcm(block) for block in resampled(stream, stream.sample_rate_hz, SAMPLE_RATE_HZ)]
+    parts = [to_pcm(block) for block in resampled(stream, stream.sample_rate_hz, sample_rate_hz)]
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
-def windows(n_samples: int, window_s: float, whole_s: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def windows(
+    n_samples: int, window_s: float, whole_s: float, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where a sound is cut: start and length of each window, in samples.
 
     >>> windows(16_000, 0.5, 0.5)
@@ -149,9 +155,9 @@ def windows(n_samples: int, window_s: float, whole_s: float) -> tuple[NDArray[np
     >>> windows(16_000, 0.5, 1.0)
     (array([0]), array([16000]))
     """
-    if n_samples <= round(whole_s * SAMPLE_RATE_HZ):
+    if n_samples <= round(whole_s * sample_rate_hz):
         return np.zeros(1, np.int64), np.array([n_samples], np.int64)
-    length = max(1, round(window_s * SAMPLE_RATE_HZ))
+    length = max(1, round(window_s * sample_rate_hz))
     n = max(2, 1 + -(-2 * (n_samples - length) // length))
     start = np.round(np.linspace(0, n_samples - length, n)).astype(np.int64)
     return start, np.full(n, length, np.int64)

@@ -24,6 +24,7 @@ from motifdb.training.fitting.loop import DivergedError, Trained, check_examples
 from motifdb.training.fitting.network import choose_device
 from motifdb.training.fitting.recipes import Recipe
 from motifdb.training.fitting.train_report import TrainReport, report_of
+from motifdb.training.inputs.heard import heard, sound_key
 from motifdb.training.inputs.packed import Packed, pack
 from motifdb.training.models import MODELS
 from motifdb.training.scores.baselines import BASELINES, baseline_runs, baselines
@@ -164,12 +165,16 @@ def _train_fold(
     check_examples(examples)
     if not len(examples.rows("test")):  # the files of all of them may have been pruned since
         raise UsageError(f"fold {number} has no clips to test on; `motifdb split` makes another split")
-    fold = Fold(split_id, number, examples, pack(snapshot, examples), leak)
+    fold = Fold(split_id, number, examples, heard(snapshot, examples, options.recipe.front_end), leak)
+    if fold.packed.note:
+        say(fold.packed.note)
     for line in unseen_classes(examples):
         say(line)
     if wants_baselines:
         progress.start("fitting baselines")
-        found = baselines(examples, fold.packed)
+        # the same whatever the recipe hears
+        is_as_kept = sound_key(options.recipe.front_end) == sound_key(None)
+        found = baselines(examples, fold.packed if is_as_kept else pack(snapshot, examples))
         runs = baseline_runs(
             found, examples, split_id=split_id, fold=number, label=fold.label, leak=leak.to_json()
         )

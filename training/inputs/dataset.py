@@ -18,6 +18,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.ids import hash_bytes
+from motifdb.query.audio import SAMPLE_RATE_HZ
 from motifdb.training.inputs.batches import Batch, Batches
 from motifdb.training.inputs.packed import Packed, pack
 from motifdb.training.splits.examples import Examples, find_split, load_examples
@@ -168,6 +169,7 @@ def to_torch(
     *,
     clip_ids: frozenset[str] | None = None,
     cache: Path | Literal["default"] | None = "default",
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
     **options: Any,
 ) -> ClipDataset:
     """The dataset of one part of a split; `motifdb.query.clips.Clips.to_torch` is its public door.
@@ -176,6 +178,7 @@ def to_torch(
     ----------
     split : name of a split, or the beginning of its id; None means the only one
     clip_ids : keep no others; None keeps all
+    sample_rate_hz : of the sound, as `motifdb.training.inputs.packed.pack` has it
     """
     examples = load_examples(snapshot, find_split(snapshot, split), fold)
     rows = examples.rows(part)
@@ -193,7 +196,8 @@ def to_torch(
         tuple(examples.group[row] for row in rows.tolist()),
         np.asarray(examples.part)[rows],
     )
-    return ClipDataset(pack(snapshot, chosen, cache), chosen, np.arange(len(rows)), **options)
+    packed = pack(snapshot, chosen, cache, sample_rate_hz=sample_rate_hz)
+    return ClipDataset(packed, chosen, np.arange(len(rows)), **options)
 
 
 def _single(batch: Batch) -> Example:

@@ -53,6 +53,10 @@ class Rows(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         counts = (at >= skip[:, None]) & (at < n_columns[:, None])
         return torch.where(counts, power, torch.zeros_like(power)).amax(1)
 
+    def reach_samples(self) -> int:
+        """How far from a column's centre its window reaches."""
+        return self.config.fft_samples // 2
+
     def device(self) -> torch.device:
         """Where it computes."""
         return self.silence.device

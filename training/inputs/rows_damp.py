@@ -53,6 +53,8 @@ class MelRows(DecibelRows):
 class ConstantQRows(DecibelRows):
     """Power of constant-Q bins, 24 to the octave from C2."""
 
+    kernels_0: Tensor
+
     def __init__(self, config: FrontEndConfig) -> None:
         super().__init__(config)
         self.n_octaves = -(-config.n_bands // BINS_PER_OCTAVE)
@@ -60,6 +62,10 @@ class ConstantQRows(DecibelRows):
             first = octave * BINS_PER_OCTAVE
             bins = range(first, min(first + BINS_PER_OCTAVE, config.n_bands))
             self.register_buffer(f"kernels_{octave}", _kernels(config, bins), persistent=False)
+
+    def reach_samples(self) -> int:
+        """Half of the longest window."""
+        return int(self.kernels_0.shape[-1]) // 2
 
     def power(self, samples: Tensor, lengths: Tensor) -> Tensor:
         n_columns = 1 + samples.shape[-1] // self.config.hop_samples
