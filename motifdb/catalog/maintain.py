@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,7 +84,8 @@ def gc(writer: Writer, *, keep_last: int = KEEP_LAST, older_than: timedelta | No
     """Collect old commits and remove every file that no kept commit needs.
 
     The commit log keeps all its records; collected commits can no longer be opened. What interrupted writers left
-    behind is removed too, and so are checkpoints that no run of a kept commit names, after a week.
+    behind is removed too, and so are checkpoints that no run or encoder of a kept commit names, after a week, and
+    indexes over vectors that no kept commit has.
 
     Parameters
     ----------
@@ -128,7 +129,8 @@ def _sweep(writer: Writer) -> tuple[int, int]:
         for table, version in commits.read(writer.path, number).tables.items():
             kept.setdefault(table, set()).add(version)
     removed = [_sweep_table(writer, table, versions) for table, versions in kept.items()]
-    removed += _sweep_checkpoints(writer, kept.get("runs", set()))
+    removed += _sweep_checkpoints(writer, kept)
+    removed += _sweep_indexes(writer, kept.get("analyses", set()))
     return sum(n for n, _ in removed), sum(b for _, b in removed)
 
 
@@ -168,8 +170,8 @@ def _sweep_table(writer: Writer, table: str, kept: set[int]) -> tuple[int, int]:
     return len(gone), sum(before[n] for n in gone)
 
 
-def _sweep_checkpoints(writer: Writer, kept: set[int]) -> list[tuple[int, int]]:
-    """Remove folders of checkpoints that no run of a kept commit names and nobody has touched for a week.
+def _sweep_checkpoints(writer: Writer, kept: Mapping[str, set[int]]) -> list[tuple[int, int]]:
+    """Remove folders of checkpoints that no run or encoder of a kept commit names and nobody has touched for a week.
 
     A run is stored when it has ended, and nobody holds the lease while it trains: until then nothing but the time of
     its files tells a run that goes on from one that was given up.
@@ -178,22 +180,51 @@ def _sweep_checkpoints(writer: Writer, kept: set[int]) -> list[tuple[int, int]]:
     if not folder.is_dir():
         return []
     named: set[str] = set()
-    for version in sorted(kept):
-        runs = lancetables.open_version(writer.path, "runs", version)
-        named.update(name for name in runs.to_table(["checkpoint"]).column(0).to_pylist() if name)
+    for table in ("runs", "encoders"):
+        for version in sorted(kept.get(table, ())):
+            rows = lancetables.open_version(writer.path, table, version).to_table(["checkpoint"])
+            named.update(name for name in rows.column(0).to_pylist() if name)
     inside = {Path(name).parts[1] for name in named if len(Path(name).parts) > 1}
     removed = []
     for path in sorted(folder.iterdir()):
         if path.name in inside or time.time() - _last_touched(path) < CHECKPOINT_AGE_S:
             continue
-        sizes = list(_sizes(path).values()) if path.is_dir() else [path.stat().st_size]
-        writer.verify_lease()
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-        removed.append((len(sizes), sum(sizes)))
+        removed.append(_removed(writer, path))
     return removed
+
+
+def _sweep_indexes(writer: Writer, kept: set[int]) -> list[tuple[int, int]]:
+    """Remove indexes over vectors of analyses that no kept commit has, and what killed builds left a day ago.
+
+    An index that is older than its table stays: it is not used, and building it anew replaces it.
+    """
+    folder = writer.path / layout.INDEXES_FOLDER
+    if not folder.is_dir():
+        return []
+    known: set[str] = set()
+    for version in sorted(kept):
+        rows = lancetables.open_version(writer.path, "analyses", version).to_table(["analysis_id"])
+        known.update(rows.column(0).to_pylist())
+    removed = []
+    for path in sorted(folder.iterdir()):
+        is_half_made = path.name.startswith(".") and path.name.endswith(".tmp")
+        if is_half_made and time.time() - _last_touched(path) < files.LEFTOVER_AGE_S:
+            continue
+        if path.name not in known:
+            removed.append(_removed(writer, path))
+    return removed
+
+
+def _removed(writer: Writer, path: Path) -> tuple[int, int]:
+    """Remove a file or a folder; how many files it was, and their size."""
+    is_folder = path.is_dir() and not path.is_symlink()
+    sizes = list(_sizes(path).values()) if is_folder else [path.lstat().st_size]
+    writer.verify_lease()
+    if is_folder:
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return len(sizes), sum(sizes)
 
 
 def _last_touched(path: Path) -> float:

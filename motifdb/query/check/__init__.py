@@ -72,6 +72,7 @@ def check(
         ("clips", ("clips", "files", "recordings"), learning.check_clips),
         ("splits", ("splits", "clips", "analyses"), learning.check_splits),
         ("runs", ("runs", "metrics", "predictions"), learning.check_runs),
+        ("indexes over vectors", ("analyses",), indexes.check_indexes),
         ("encoders", ("encoders", "encoder_steps", "encoder_metrics"), vectors.check_encoders),
         ("vectors", ("embeddings", "analyses"), vectors.check_vectors),
         ("figures of vectors", ("embedding_metrics", "embeddings"), vectors.check_vector_figures),

@@ -59,6 +59,7 @@ RULES: dict[str, str] = {
     "clip": "a clip is a span of its recording, and of its file where it is a file's",
     "split": "what travels together is on one side, unless leaks were allowed, and clips are those that were split",
     "run": "a run's predictions, figures and checkpoint agree",
+    "index": "an index over vectors is of vectors that are there, and has the bytes that were written",
     "encoder": "an encoder's state, curve, figures and checkpoint agree",
     "vector": "vectors are finite and of one size in an analysis, each of what its analysis embeds, figures of vectors there are",
 }
