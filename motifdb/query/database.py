@@ -6,7 +6,8 @@ commits. Answers come as Arrow, and from there as pandas or polars.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from io import StringIO
@@ -260,6 +261,36 @@ class Database(Asking):
             once=once,
         )
         return Result(found)
+
+    def search_sound(
+        self,
+        query: str | Sequence[float],
+        *,
+        n: int = 10,
+        analysis: str | None = None,
+        where: str | None = None,
+        exact: bool = False,
+        own: bool = False,
+    ) -> Result:
+        """What sounds like something, the nearest first; see `motifdb.query.vectors.search.search_sound`.
+
+        Parameters
+        ----------
+        query : a motif, a clip or a recording of this database (the beginning of its id, a contour, a path), or a vector
+        analysis : of embeddings, by name, model or the beginning of its id; None: the only one
+        where : a condition in SQL, which is applied before the nearest are taken
+        """
+        import numpy as np
+
+        from motifdb.query.vectors.search import search_sound
+
+        wanted = query if isinstance(query, str) else np.asarray(query, np.float32)
+        found = search_sound(
+            self.session, wanted, n=n, analysis=analysis, condition=where, exact=exact, own=own
+        )
+        if found.note is not None:
+            warnings.warn(found.note, stacklevel=2)
+        return Result(found.table)
 
     def table(self, name: str) -> Result:
         """A whole table or view."""

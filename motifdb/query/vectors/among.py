@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from motifdb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from motifdb.query.sql import Session
+
+_PLACE = re.compile(r" \(line \d+, column \d+\)")
 
 COLUMNS = (
     "embedding_id, target, recording_id, start_s, end_s, clip_id, motif_id, path, duration_s, singer, style, title,"
@@ -52,7 +55,7 @@ def allowed_ids(session: Session, analysis_id: str, condition: str) -> list[str]
     try:
         found: list[str] = session.table(query).column(0).to_pylist()
     except (UsageError, NotFoundError) as error:
-        said = str(error).partition("\n")[0]
+        said = _PLACE.sub("", str(error).partition("\n")[0])  # the place is one in our statement around it
         raise type(error)(
             f"the condition {condition!r} cannot be asked: {said}; it may name {COLUMNS}"
         ) from None

@@ -35,9 +35,12 @@ def distance(
     float64 [n]
     """
     q, rows = np.asarray(query, np.float64), np.asarray(vectors, np.float64)
+    found: NDArray[np.float64]
     if metric == "euclidean":
-        return np.sqrt(np.square(rows - q).sum(axis=1))
-    return 1.0 - np.clip(unit(rows) @ unit(q[None])[0], -1.0, 1.0)
+        found = np.sqrt(np.square(rows - q).sum(axis=1))
+    else:
+        found = 1.0 - np.clip(unit(rows) @ unit(q[None])[0], -1.0, 1.0)
+    return found
 
 
 def unit(rows: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -46,7 +49,8 @@ def unit(rows: NDArray[np.floating]) -> NDArray[np.floating]:
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
     scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
     length = np.sqrt(np.square(scaled).sum(axis=1, keepdims=True))
-    return np.divide(scaled, length, out=np.zeros_like(rows), where=length > 0)
+    made: NDArray[np.floating] = np.divide(scaled, length, out=np.zeros_like(rows), where=length > 0)
+    return made
 
 
 def nearest_of(

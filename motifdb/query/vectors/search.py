@@ -129,6 +129,7 @@ def _table(snapshot: Snapshot, rows: pa.Table) -> pa.Table:
         row
         | {
             "rank": i,
+            "distance": round(row["distance"], 9) + 0.0,
             "path": paths.get(row["recording_id"], row["recording_id"][:8]),
             "contour": contours.get(str(row["embedding_id"])),
         }
