@@ -170,8 +170,3 @@ def he_normal(module: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-
-
-def decayed(module: nn.Module) -> list[nn.Parameter]:
-    """The weights that l3-2019 pulls towards zero (L2 1e-5): of convolutions and linear layers, not biases and norms."""
-    return [layer.weight for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; pip install
 
 from motifdb.errors import UsageError  # noqa: E402
 from motifdb.training.models import count_parameters  # noqa: E402
-from motifdb.training.models.l3 import AudioTower, Fusion, VisionTower, decayed, pool_to_grid  # noqa: E402
+from motifdb.training.models.l3 import AudioTower, Fusion, VisionTower, pool_to_grid  # noqa: E402
 
 # (rows, columns) of the front ends linear, mel128 and mel256, and the map after three pools
 MAPS = {(257, 197): (32, 24), (128, 199): (16, 24), (256, 199): (32, 24)}
@@ -86,10 +86,3 @@ def test_the_released_vision_tower_normalises_after_relu_once() -> None:
     assert (seen["plain"] == 0).all()
     assert (seen["released"] < 0).all()
     assert count_parameters(plain) == count_parameters(released)
-
-
-def test_weights_that_are_pulled_to_zero_are_kernels_alone() -> None:
-    tower = AudioTower(channels=(2, 3))
-    assert len(decayed(tower)) == 4
-    assert all(p.dim() == 4 for p in decayed(tower))
-    assert len(decayed(Fusion(4, 4, hidden=3))) == 2
