@@ -34,7 +34,7 @@ import tomli_w
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.training.inputs.augment import AugmentConfig
-from motifdb.training.inputs.frontends import FrontEndConfig
+from motifdb.training.inputs.front_end_config import FRONT_ENDS, FrontEndConfig
 from motifdb.training.inputs.waveform import WaveformConfig
 
 T = TypeVar("T")
@@ -308,6 +308,7 @@ _SMALL = Recipe(
 _DAMP = Recipe(
     "damp-2018",
     "damp-cnn",
+    front_end=FRONT_ENDS["damp-mel"],
     learning_rate=1e-4,
     batch_size=32,
     max_epochs=1000,
@@ -317,7 +318,12 @@ _DAMP = Recipe(
     l2=1e-6,
 )
 _DAMP_SMALL = Recipe(
-    "damp-2018-small", "damp-cnn-small", front_end=_COLUMNS_20_MS, batch_size=32, max_epochs=20, patience=5
+    "damp-2018-small",
+    "damp-cnn-small",
+    front_end=replace(FRONT_ENDS["damp-mel"], standardise=True),
+    batch_size=32,
+    max_epochs=20,
+    patience=5,
 )
 
 RECIPES: dict[str, Recipe] = {

@@ -28,6 +28,7 @@ from motifdb.training.inputs.heard import heard, sound_key
 from motifdb.training.inputs.packed import Packed, pack
 from motifdb.training.models import MODELS
 from motifdb.training.scores.baselines import BASELINES, baseline_runs, baselines
+from motifdb.training.scores.by_recording import recording_scores, recordings_of
 from motifdb.training.scores.metrics import scores
 from motifdb.training.scores.runs import Predictions, RunResult, run_id, store_run, stored_run
 from motifdb.training.splits.examples import Examples, find_split, load_examples, split_folds
@@ -234,11 +235,12 @@ def train_run(
         return RunResult(**result, **spent, state="failed", reason=str(error), device=options.device)
     progress.start("judging")
     rows = np.concatenate([examples.rows("valid"), examples.rows("test")])
+    said = Predictions.of(examples, rows, trained.probabilities(fold.packed, rows))
     return RunResult(
         **result,
-        predictions=Predictions.of(examples, rows, trained.probabilities(fold.packed, rows)),
+        predictions=said,
         epochs=trained.epochs,
-        further={"train": scores_of_train(trained, fold)},
+        further={"train": scores_of_train(trained, fold)} | recording_scores(said, recordings_of(examples)),
         parameters=trained.n_parameters,
         best_epoch=trained.best_epoch,
         device=f"{options.workers} workers, {trained.device}" if options.is_on_ray else trained.device,

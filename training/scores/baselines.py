@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from motifdb.errors import UsageError, nearest
 from motifdb.training.extras import need
 from motifdb.training.inputs.packed import Packed
+from motifdb.training.scores.by_recording import recording_scores, recordings_of
 from motifdb.training.scores.runs import Predictions, RunResult
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def baseline_runs(
         heard = front_end if result.name in OF_SOUND else None
         config = {"recipe": result.name, "label": label, "model": result.name, "front_end": heard}
         config |= result.settings | ((settings or {}) if heard else {})
+        predictions = Predictions.of(examples, result.rows, result.probabilities)
         runs.append(
             RunResult(
                 recipe=result.name,
@@ -163,7 +165,8 @@ def baseline_runs(
                 config=config,
                 leak=leak,
                 front_end=heard,
-                predictions=Predictions.of(examples, result.rows, result.probabilities),
+                predictions=predictions,
+                further=recording_scores(predictions, recordings_of(examples)),
                 experiment=experiment,
                 cell=cell,
                 parameters=result.parameters,
