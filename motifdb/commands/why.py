@@ -21,8 +21,8 @@ def why(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="MOTIF|FAMILY|CLIP|RUN|RECORDING",
-            help="The beginning of an id, a contour, a file's path, or the name of an analysis or a run's recipe.",
+            metavar="MOTIF|FAMILY|CLIP|VECTOR|RUN|RECORDING",
+            help="The beginning of an id, a contour, a file's path, or the name of an analysis, an encoder or a run's recipe.",
         ),
     ],
     is_whole: Annotated[

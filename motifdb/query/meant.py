@@ -1,4 +1,4 @@
-"""What a text on a command line means: a motif, family, recording, clip, run or analysis of this database.
+"""What a text on a command line means: a motif, family, recording, clip, run, encoder, vector or analysis of this database.
 
 A name wins over an id: a file's path, its name, or its name without the ending. Else the text is the beginning of an id,
 which must fit one row; a contour such as ``+1 -2 +1`` means the strongest motif that has it.
@@ -25,6 +25,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "recording": ("recordings", "recording_id"),
     "clip": ("clips", "clip_id"),
     "run": ("runs", "run_id"),
+    "encoder": ("encoders", "encoder_id"),
+    "vector": ("embeddings", "embedding_id"),
     "analysis": ("analyses", "analysis_id"),
 }
 """By kind of thing: its table and the table's key."""
@@ -89,6 +91,9 @@ def _named(database: Database, wanted: str, kinds: Sequence[str]) -> list[tuple[
     if "run" in kinds:
         runs = snapshot.table("runs", ["run_id", "recipe", "cell"]).to_pylist()
         found += [("run", r["run_id"]) for r in runs if wanted in (r["recipe"], r["cell"])]
+    if "encoder" in kinds:
+        encoders = snapshot.table("encoders", ["encoder_id", "name"]).to_pylist()
+        found += [("encoder", r["encoder_id"]) for r in encoders if r["name"] == wanted]
     if "analysis" in kinds:
         rows = snapshot.table("analyses", ["analysis_id", "name"]).to_pylist()
         found += [("analysis", r["analysis_id"]) for r in rows if r["name"] == wanted]
@@ -129,6 +134,8 @@ def _not_there(database: Database, wanted: str, kinds: Sequence[str]) -> str:
         names |= set(paths) | {PurePosixPath(p).name for p in paths}
     if "run" in kinds:
         names |= set(snapshot.table("runs", ["recipe"]).column(0).to_pylist())
+    if "encoder" in kinds:
+        names |= set(snapshot.table("encoders", ["name"]).column(0).to_pylist())
     if "analysis" in kinds:
         names |= set(snapshot.table("analyses", ["name"]).column(0).to_pylist())
     close = difflib.get_close_matches(wanted, sorted(names), n=1, cutoff=0.6)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
 _WIDTH = 98
-_COMMANDS = {"mining": "mine", "families": "families"}
+_COMMANDS = {"mining": "mine", "families": "families", "embeddings": "embed"}
 """What makes an analysis of a kind; `ingest` makes the others."""
 
 
@@ -159,6 +159,18 @@ def _analyses(session: Session, snapshot: Snapshot) -> Iterator[AnalysisStatus]:
             from analyses a join coverage p on p.analysis_id = a.parent_id
             where a.kind in ('contour', 'mining', 'families') and p.state <> 'failed' and not exists (
                 select 1 from coverage c where c.analysis_id = a.analysis_id and c.scope_key = p.scope_key)
+            group by 1
+            union all
+            select a.analysis_id, count(*) as n_waiting
+            from analyses a join coverage p on p.analysis_id = a.parent_id and p.state = 'done'
+            join recordings r on r.recording_id = p.scope_key and r.kind = 'audio'
+            where a.kind = 'embeddings' and not exists (
+                select 1 from coverage c where c.analysis_id = a.analysis_id and c.scope_key = p.scope_key)
+            group by 1
+            union all
+            select a.analysis_id, count(*) as n_waiting from analyses a join recordings r on r.kind = 'audio'
+            where a.kind = 'embeddings' and a.parent_id is null and r.duration_s > 0 and not exists (
+                select 1 from coverage c where c.analysis_id = a.analysis_id and c.scope_key = r.recording_id)
             group by 1
         )
         select a.analysis_id, a.name, a.kind, a.parent_id, a.created_at, a.parameters, a.inputs_hash, a.n_inputs,

@@ -38,11 +38,11 @@ def _defaults(kind: str) -> dict[str, Any] | None:
 
 
 def lineage(database: Database, text: str) -> Lineage:
-    """Where a motif, family, recording, clip, run or analysis comes from.
+    """Where a motif, family, recording, clip, run, encoder, vector or analysis comes from.
 
     Parameters
     ----------
-    text : the beginning of its id, a contour, the path of a file, the name of an analysis or of a run's recipe
+    text : the beginning of its id, a contour, the path of a file, the name of an analysis, an encoder or a run's recipe
 
     Raises
     ------
@@ -59,6 +59,8 @@ def lineage(database: Database, text: str) -> Lineage:
         "recording": trace.recording_row,
         "clip": trace.clip,
         "run": trace.run,
+        "encoder": trace.encoder,
+        "vector": trace.vector,
         "analysis": trace.analysis_row,
     }
     return Lineage(made[meant.kind](meant))
@@ -130,7 +132,41 @@ class Trace:
                 for m in self._rows("motifs", f"motif_id = '{row['motif_id']}'")
             ]
         sources += self.recordings({row["recording_id"]})
-        return Node("clip", meant.id, "", facts, sources=sources)
+        return Node("clip", meant.id, "", facts, sources=[*sources, *self._vectors_of_clip(meant.id)])
+
+    def vector(self, meant: Meant) -> Node:
+        """A vector: its analysis with the model, then the clip or motif it is of, and the recording."""
+        row = meant.row
+        facts = {
+            "of": row["target"],
+            "start_s": row["start_s"],
+            "end_s": row["end_s"],
+            "numbers": len(row["vector"]),
+            "clip": row["clip_id"] and row["clip_id"][:8],
+            "motif": row["motif_id"] and row["motif_id"][:8],
+        }
+        sources = [self.analysis(row["analysis_id"], row["recording_id"])]
+        sources += self.recordings({row["recording_id"]})
+        return Node("vector", meant.id, "", facts, sources=sources)
+
+    def encoder(self, meant: Meant) -> Node:
+        """An encoder: its figures, checkpoint, and the split whose clips it learnt from."""
+        row = meant.row
+        names = ("fold", "seed", "state", "reason", "n_dims", "steps", "best_step", "device")
+        facts = {"learnt_as": row["kind"]} | {name: row[name] for name in names}
+        facts |= {"made_at": row["created_at"], "code": f"motifdb {row['code_version']}"}
+        facts["checkpoint"] = row["checkpoint"] and str(self._snapshot.path / row["checkpoint"])
+        parts: dict[str, dict[str, dict[str, float | None]]] = {}
+        for figure in self._rows("encoder_metrics", f"encoder_id = '{meant.id}'"):
+            told = parts.setdefault(figure["part"], {})
+            told[figure["metric"]] = {k: figure[k] for k in ("value", "low", "high")}
+            if figure["trivial"] is not None:
+                told[f"{figure['metric']}_of_a_trivial_answer"] = {"value": figure["trivial"]}
+        sources = [Node("metrics", part, "", parts[part]) for part in sorted(parts)]
+        if row["split_id"]:
+            sources.append(self.analysis(row["split_id"], "all"))
+        values = {"config": json.loads(row["config"]), "data": json.loads(row["data"])}
+        return Node("encoder", meant.id, row["name"], facts, values, None, sources)
 
     def run(self, meant: Meant) -> Node:
         """A run: its figures, leak report, checkpoint, baselines, and the split with its clips."""
@@ -192,6 +228,8 @@ class Trace:
             "inputs_hash": None if "inputs_hash" in values else row["inputs_hash"],
         }
         sources = self._commit_of(analysis_id, scope_key)
+        if row["kind"] == "embeddings":
+            sources += self._model_of(values) + self._figures_of_vectors(analysis_id)
         if row["parent_id"]:
             sources.append(self.analysis(row["parent_id"], scope_key))
         name = f"{row['kind']} {row['name']}" if row["kind"] != row["name"] else row["name"]
@@ -259,6 +297,36 @@ class Trace:
             if made >= row["created_at"] and record.delta.get("runs", (0, 0))[0]:
                 return [Node("commit", str(number), record.message, {"made_at": record.created_at})]
         return []
+
+    def _model_of(self, values: dict[str, Any]) -> list[Node]:
+        """The stored run or encoder that gave vectors, as the parameters of their analysis name it."""
+        if "run_id" in values:
+            rows = self._rows("runs", f"run_id = '{values['run_id']}'")
+            return [self.run(Meant("run", row["run_id"], row)) for row in rows]
+        if "encoder_id" in values:
+            rows = self._rows("encoders", f"encoder_id = '{values['encoder_id']}'")
+            return [self.encoder(Meant("encoder", row["encoder_id"], row)) for row in rows]
+        return []
+
+    def _figures_of_vectors(self, analysis_id: str) -> list[Node]:
+        """What the vectors of an analysis are worth, by what was asked of them."""
+        found: dict[str, dict[str, Any]] = {}
+        for row in self._rows("embedding_metrics", f"analysis_id = '{analysis_id}'"):
+            told = found.setdefault(row["protocol"], {})
+            told[row["metric"]] = {k: row[k] for k in ("value", "low", "high")}
+            if row["chance"] is not None:
+                told[f"{row['metric']}_by_chance"] = {"value": row["chance"]}
+        return [Node("metrics", name, "", found[name]) for name in sorted(found)]
+
+    def _vectors_of_clip(self, clip_id: str) -> list[Node]:
+        """The vectors that a clip has."""
+        rows = self._rows("embeddings", f"clip_id = '{clip_id}'", ["embedding_id", "analysis_id"])
+        made = [
+            Node("vector", row["embedding_id"], self._analyses[row["analysis_id"]]["name"])
+            for row in rows
+            if row["analysis_id"] in self._analyses
+        ]
+        return sorted(made, key=lambda node: (node.name, node.id))
 
     def _metrics(self, run_id: str) -> list[Node]:
         """The figures of a run, part by part, test first."""

@@ -23,7 +23,7 @@ class Node:
 
     Attributes
     ----------
-    kind : motif, family, clip, run, analysis, commit, recording, file, done, metrics or baseline
+    kind : motif, family, clip, run, encoder, vector, analysis, commit, recording, file, done, metrics or baseline
     id : its key; a commit's number, a file's path
     name : for people
     facts : what else is known, plain values by name; names end in their unit
