@@ -82,7 +82,10 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class HearsRelative(Protocol):
-    """What an embedder may have beside: it hears sound relative to the loudest moment of its recording."""
+    """What an embedder may have beside: it hears sound relative to the loudest moment of its recording.
+
+    One of a family whose others do may say ``is_relative = False``.
+    """
 
     def gain(self, packed: Packed, recording_ids: Sequence[str]) -> NDArray[np.float32]:
         """What the samples of each clip are multiplied by, float32 [n]; `packed` holds whole recordings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from motifdb.ids import content_id
 from motifdb.training.fitting.checkpoint import WEIGHTS
 from motifdb.training.fitting.network import Network, autocast, evaluation_batches
 from motifdb.training.fitting.predict import clip_durations, network_of
+from motifdb.training.inputs.heard import is_relative, recording_gain
 from motifdb.training.inputs.packed import Packed
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class RunEmbedder:
         self.name = f"{run['recipe']} {run['run_id'][:8]}"
         recipe = self.network.recipe
         self.sample_rate_hz = int(recipe.front_end.sample_rate_hz)
+        self.is_relative = is_relative(recipe.front_end)
         if window_s is None:
             durations = clip_durations(snapshot, run)
             usual_s = float(np.quantile(durations, USUAL_SHARE)) if durations.size else 3.0
@@ -71,6 +73,12 @@ class RunEmbedder:
         self.hop_s: float | None = _positive("hop_s", window_s / 2 if hop_s is None else hop_s)
         self._weights = content_id((root / run["checkpoint"] / WEIGHTS).read_bytes())
         self.n_dims = int(self._vectors(_silence(self.sample_rate_hz, self.window_s)).shape[1])
+
+    def gain(self, packed: Packed, recording_ids: Sequence[str]) -> NDArray[np.float32]:
+        """What damp-2018's decibels ask for: the loudest moment of each recording is 0 dB; 1 for other front ends."""
+        if not self.is_relative:
+            return np.ones(len(packed), np.float32)
+        return recording_gain(packed, list(recording_ids), self.network.recipe.front_end)
 
     def config(self) -> dict[str, Any]:
         """The run, and its weights by their hash: a run that was trained again may have others under its id."""

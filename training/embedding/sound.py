@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import NotFoundError, UsageError
-from motifdb.query.audio import SAMPLE_RATE_HZ
 from motifdb.training.embedding.base import Embedder, HearsRelative, averaged
 from motifdb.training.embedding.targets import Spans
 from motifdb.training.inputs.packed import Packed, pack_spans
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 READ_SAMPLES = 16 << 20
 """Recordings are read together up to so much sound (32 MB); a longer one is read alone."""
 READ_RECORDINGS = 256
+MOST_NOTES = 3
 VOICED_SHARE = 0.5
 """A window counts where more than this share of its frames is voiced (siamese-2018)."""
 
@@ -42,7 +42,8 @@ class Hearing:
         self.snapshot, self.embedder = snapshot, embedder
         self.unheard: dict[str, str] = {}
         self.notes: list[str] = []
-        self._is_whole = embedder.is_voiced_only or isinstance(embedder, HearsRelative)
+        self._is_relative = isinstance(embedder, HearsRelative) and getattr(embedder, "is_relative", True)
+        self._is_whole = embedder.is_voiced_only or self._is_relative
         found = snapshot.table("recordings", ["recording_id", "duration_s", "kind"])
         columns = (found.column(i).to_pylist() for i in range(3))
         self._duration_s = {r: float(s) for r, s, kind in zip(*columns, strict=True) if kind == "audio"}
@@ -101,10 +102,9 @@ class Hearing:
             start_s = np.concatenate([spans.start_s for spans in group])
             end_s = np.concatenate([spans.end_s for spans in group])
             n_each = [len(spans) for spans in group]
-        if rate == SAMPLE_RATE_HZ:
-            packed = pack_spans(self.snapshot, names, start_s, end_s)
-        else:
-            packed = pack_spans(self.snapshot, names, start_s, end_s, sample_rate_hz=rate)
+        packed = pack_spans(self.snapshot, names, start_s, end_s, sample_rate_hz=rate)
+        if packed.note and packed.note not in self.notes and len(self.notes) < MOST_NOTES:
+            self.notes.append(packed.note)
         ends = np.cumsum(n_each).tolist()
         return {
             spans.recording_id: packed.take(np.arange(end - n, end))
@@ -123,7 +123,7 @@ class Hearing:
                 f"a clip begins beyond the end of recording {spans.recording_id[:8]}; the clips were cut from other sound than"
                 " there is now"
             )
-        if isinstance(self.embedder, HearsRelative):
+        if self._is_relative and isinstance(self.embedder, HearsRelative):
             whole = replace(whole, gain=self.embedder.gain(whole, [spans.recording_id]))
         cut = whole.take(np.zeros(len(spans), np.int64))
         cut = replace(cut, start=cut.start + first, length=np.minimum(last, n_there) - first)
