@@ -378,6 +378,14 @@ CPU_S_PER_STEP = {
     "res-lstm-compact": 4.3,
     "resnet-50": 544.0,
     "densenet-161": 1890.0,
+    "damp-cnn": 6.0,
+    "damp-cnn-deep": 1.8,
+    "damp-resnext": 2.3,
+    "damp-resnext-deep": 1.5,
+    "damp-cnn-small": 0.24,
+    "damp-cnn-deep-small": 0.31,
+    "damp-resnext-small": 0.31,
+    "damp-resnext-deep-small": 0.50,
 }
 """Processor seconds of one step on 64 clips of 64 columns and 128 rows, forward, backward, Adam (torch 2.13, one laptop-class
 processor): within a factor of two elsewhere. Those of `res-lstm` and `residual-blstm-released` are estimated from their sizes."""
