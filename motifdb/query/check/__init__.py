@@ -42,7 +42,7 @@ def check(
     violations, in the order of the steps. A table with a damaged file is read no further, nor are rules checked
     that need it; everything else is checked all the same.
     """
-    from motifdb.query.check import contours, files, learning, pitch, tables, vectors
+    from motifdb.query.check import contours, files, indexes, learning, pitch, tables, vectors
     from motifdb.query.check.families import check_families
     from motifdb.query.check.motifs import check_motifs
 
