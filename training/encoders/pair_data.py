@@ -57,12 +57,15 @@ class PairData:
 
     def heard(self, front_end: FrontEndConfig, *, relative: bool) -> Packed:
         """The sound as a front end is to hear it: louder or softer by recording where decibels are relative to it."""
-        if not relative or front_end.kind not in ("mel-db", "cqt-db"):
-            return self.packed
-        from motifdb.training.inputs.gain import recording_gain
+        from motifdb.training.inputs.heard import is_relative, recording_gain
 
-        gain = recording_gain(self.packed, list(self.examples.recording_id), front_end)
-        return replace(self.packed, gain=gain)
+        if not (relative and is_relative(front_end)):
+            return self.packed
+        whole, of = stretches(self.packed)
+        # clips that share sound are of one recording
+        first = np.unique(of, return_index=True)[1]
+        names = [self.examples.recording_id[i] for i in first.tolist()]
+        return replace(self.packed, gain=recording_gain(whole, names, front_end)[of])
 
     def sampler(self, recipe: SiameseRecipe, seed: int) -> PairSampler:
         """Draws pairs of the part train.
@@ -117,6 +120,23 @@ class PairData:
                     f"{part} {self.examples.clip_id[i]} {self.examples.classes[self.examples.label[i]]}\n".encode()
                 )
         return found | {"hash": h.hexdigest()}
+
+
+def stretches(packed: Packed) -> tuple[Packed, NDArray[np.int64]]:
+    """Clips that overlap as one: m stretches of the same sound, and int64 [n], in which each clip lies.
+
+    What is asked of all of a recording's sound is then asked once, and not once for each clip that a moment is in.
+    """
+    order = np.argsort(packed.start, kind="stable")
+    start, end = packed.start[order], (packed.start + packed.length)[order]
+    reach = np.maximum.accumulate(end)
+    is_new = np.concatenate([[True], start[1:] >= reach[:-1]])[: len(order)]
+    number = np.cumsum(is_new) - 1
+    of = np.empty(len(order), np.int64)
+    of[order] = number
+    begins = np.flatnonzero(is_new)
+    last = reach[np.concatenate([begins[1:], [len(order)]]) - 1] if len(begins) else begins
+    return replace(packed, start=start[begins], length=last - start[begins], gain=None), of
 
 
 def read_pair_data(

@@ -337,10 +337,10 @@ class SiameseEmbedder:
 
     def gain(self, packed: Packed, recording_ids: Sequence[str]) -> NDArray[np.float32]:
         """What samples are multiplied by, so that the loudest moment of each recording is 0 dB; 1 where that says nothing."""
-        if not self.recipe.relative or self.recipe.front_end.kind not in ("mel-db", "cqt-db"):
-            return np.ones(len(packed), np.float32)
-        from motifdb.training.inputs.gain import recording_gain
+        from motifdb.training.inputs.heard import is_relative, recording_gain
 
+        if not (self.recipe.relative and is_relative(self.recipe.front_end)):
+            return np.ones(len(packed), np.float32)
         return recording_gain(packed, list(recording_ids), self.recipe.front_end)
 
     def config(self) -> dict[str, Any]:
