@@ -53,6 +53,10 @@ class PublishedCorpus:
     accuracy: tuple[tuple[str, float], ...]
 
 
+_URBAN = """
+    air_conditioner car_horn children_playing dog_bark drilling engine_idling gun_shot jackhammer siren street_music
+"""
+_SCENES = "bus busystreet office openairmarket park quietstreet restaurant supermarket tube tubestation"
 _ESC50 = """
     dog rooster pig cow frog cat hen insects sheep crow rain sea_waves crackling_fire crickets chirping_birds water_drops wind
     pouring_water toilet_flush thunderstorm crying_baby sneezing clapping breathing coughing footsteps laughing brushing_teeth
@@ -68,10 +72,7 @@ CORPORA: dict[str, PublishedCorpus] = {
             "urbansound8k",
             8732,
             10,
-            frozenset(
-                "air_conditioner car_horn children_playing dog_bark drilling engine_idling gun_shot jackhammer siren"
-                " street_music".split()
-            ),
+            frozenset(_URBAN.split()),
             (
                 ("L3 mel256, environmental", 0.7934),
                 ("L3 mel256, music", 0.7823),
@@ -90,9 +91,7 @@ CORPORA: dict[str, PublishedCorpus] = {
             "dcase2013",
             200,
             2,
-            frozenset(
-                "bus busystreet office openairmarket park quietstreet restaurant supermarket tube tubestation".split()
-            ),
+            frozenset(_SCENES.split()),
             (("L3, best", 0.97), ("VGGish", 0.93), ("SoundNet", 0.76)),
         ),
     )
