@@ -18,6 +18,7 @@ class Method(StrEnum):
     grouped = "grouped"
     kfold = "kfold"
     held_out = "held-out"
+    crossed = "crossed"
 
 
 class UnitName(StrEnum):
@@ -36,7 +37,8 @@ def split(
     method: Annotated[
         Method,
         typer.Option(
-            help="random clips, grouped draws, kfold (each group tested once), held-out (one group of each class)."
+            help="random clips, grouped draws, kfold (each group tested once), held-out (one group of each class);"
+            " crossed is --crossed."
         ),
     ] = Method.kfold,
     label: Annotated[
@@ -84,6 +86,28 @@ def split(
     drop_rare: Annotated[
         bool, typer.Option("--drop-rare", help="Leave out classes with fewer than two groups.")
     ] = False,
+    crossed: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            help="Two labels, who and what: parts are complete tables of both, nothing of either in two parts.",
+            metavar="WHO WHAT",
+            show_default=False,
+        ),
+    ] = None,
+    works: Annotated[
+        str | None,
+        typer.Option(
+            help="Crossed: how many of WHAT train, validate, test, as 6/4/4; default: what keeps most.",
+            show_default=False,
+        ),
+    ] = None,
+    singers: Annotated[
+        str | None,
+        typer.Option(
+            help="Crossed: how many of WHO, as 46/22/56; default: all, half of those who are free train.",
+            show_default=False,
+        ),
+    ] = None,
     like: Annotated[
         str | None,
         typer.Option(help="Take the sides of the groups of another split.", show_default=False),
@@ -107,6 +131,7 @@ def split(
     motifdb split --by work --label singer --folds 3
     motifdb split --by singer --label style --folds 0    each singer once
     motifdb split --method held-out --by label.recording --merge-shared
+    motifdb split --crossed singer work --works 6/4/4    new in both
     motifdb split --clips random --like "kfold by work of singer, seed 0"
     """
     import json
@@ -118,9 +143,11 @@ def split(
     from motifdb.training.splits.split_job import SplitOptions, run_split
 
     config = SplitConfig(
-        method=method.value,
-        label=label,
-        by=_names(by),
+        method=method.value if crossed is None else "crossed",
+        label=label if crossed is None or label != "singer" else crossed[0],
+        by=_names(by) if crossed is None else crossed,
+        works=_sizes("--works", works),
+        singers=_sizes("--singers", singers),
         unit=unit.value,
         folds=folds,
         test_share=test,
@@ -158,7 +185,20 @@ def split(
     typer.echo("\n".join(made.lines()))
     typer.echo(leak_text(reports))
     where = f"--split {made.split_id[:8]} --db {shlex.quote(str(path))}"
-    typer.echo(f"next: motifdb train sid-2020-small {where}")
+    if crossed is None:
+        typer.echo(f"next: motifdb train sid-2020-small {where}")
+
+
+def _sizes(option: str, text: str | None) -> tuple[int, ...]:
+    """``6/4/4`` as three numbers."""
+    from motifdb.errors import UsageError
+
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"{option} is how many train, validate and test, such as 6/4/4, got {text!r}")
+    return tuple(int(part) for part in parts)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from motifdb.errors import UsageError, nearest
 
-METHODS = ("random", "grouped", "kfold", "held-out")
+METHODS = ("random", "grouped", "kfold", "held-out", "crossed")
 UNITS = ("files", "contents")
 ONE_EACH = 0
 """`SplitConfig.folds`: as many folds as groups, each tested once."""
@@ -21,7 +21,7 @@ class SplitConfig:
     ----------
     method : ``random`` (draws of clips), ``grouped`` (draws of groups), ``kfold`` (every group tested once) or
         ``held-out`` (fold i tests, of each class, its i-th group in ascending order, from the first again after the
-        last)
+        last) or ``crossed`` (parts are complete tables of two labels, `by`, with no value of either in two parts)
     label : what is to be learnt; a label's name, ``label.NAME``, or a built-in key such as ``recording``
     by : names of keys that make a group together; nothing: equal contents
     unit : ``files`` (every clip) or ``contents`` (one clip of each content; contents under contradicting labels go)
@@ -37,6 +37,8 @@ class SplitConfig:
     allow_unseen : divide even where a class that is tested is not in train
     drop_rare : leave out classes with fewer than two groups
     like : id of another split whose groups' sides are taken
+    works, singers : for ``crossed``, how many values of the second and of the first label train, validate and test;
+        nothing: as many as can be
     """
 
     method: str = "kfold"
@@ -55,6 +57,8 @@ class SplitConfig:
     allow_unseen: bool = False
     drop_rare: bool = False
     like: str | None = None
+    works: tuple[int, ...] = ()
+    singers: tuple[int, ...] = ()
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -91,10 +95,41 @@ class SplitConfig:
             raise UsageError(f"--seed must be 0 or more, got {self.seed}")
         if self.merge_shared and not self.by:
             raise UsageError("--merge-shared unites groups that share sound; it needs --by")
+        self._check_crossed()
+
+    def _check_crossed(self) -> None:
+        if self.method != "crossed":
+            if self.works or self.singers:
+                raise UsageError("--works and --singers are the sizes of a crossed split; it needs --crossed")
+            return
+        if len(self.by) != 2 or self.by[0] == self.by[1]:
+            raise UsageError(
+                "--crossed takes two labels, who and what, such as --crossed singer work; got"
+                f" {' '.join(self.by) or 'none'}"
+            )
+        if self.like is not None or self.merge_shared or self.folds not in (None, 1) or self.valid_by:
+            raise UsageError(
+                "--crossed is one division of its own; --like, --merge-shared, --folds, --valid-by are not for it"
+            )
+        for option, sizes in (("--works", self.works), ("--singers", self.singers)):
+            # valid may be without any; elsewhere one work gives nobody a second recording, one singer nobody another
+            if sizes and (len(sizes) != 3 or min(sizes[0], sizes[2]) < 2 or sizes[1] == 1 or sizes[1] < 0):
+                raise UsageError(
+                    f"{option} is how many train, validate and test, such as 6/4/4, each 2 or more (validate may be 0), got"
+                    f" {'/'.join(map(str, sizes))}"
+                )
+        if self.works and self.singers and (self.works[1] == 0) != (self.singers[1] == 0):
+            raise UsageError("--works and --singers must agree on whether any validate")
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter, as `analyses` keeps it."""
-        return asdict(self) | {"by": list(self.by), "valid_by": list(self.valid_by)}
+        found = asdict(self) | {"by": list(self.by), "valid_by": list(self.valid_by)}
+        for name in ("works", "singers"):
+            value = list(found.pop(name))
+            # other splits keep the parameters, and so the ids, that they had before there were these
+            if self.method == "crossed":
+                found[name] = value
+        return found
 
     @classmethod
     def from_parameters(cls, values: dict[str, Any]) -> SplitConfig:

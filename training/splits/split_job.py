@@ -19,6 +19,7 @@ from motifdb.pipelines.known import Known
 from motifdb.pipelines.stages import coverage_row
 from motifdb.schemas import COVERAGE, SPLITS
 from motifdb.training.clips.clip_facts import ClipFacts, facts_of
+from motifdb.training.splits.crossed_split import crossed_split
 from motifdb.training.splits.dividing import PARTS, TEST, Keys, Split, SplitConfig, split_clips
 from motifdb.training.splits.examples import find_clips, find_split
 from motifdb.training.splits.leak_graph import KeyLeaks, LeakGraph, key_leaks
@@ -74,7 +75,10 @@ def run_split(options: SplitOptions, writer: Writer) -> Made:
     snapshot = writer.snapshot
     facts = facts_of(snapshot, find_clips(snapshot, options.clips))
     config, sides = _with_sides(snapshot, options.config)
-    split = split_clips(config, keys_of(config, facts), sides)
+    if config.method == "crossed":
+        split = crossed_split(config, facts)
+    else:
+        split = split_clips(config, keys_of(config, facts), sides)
     _refuse_leaks(config, LeakGraph.of(snapshot, facts), split)
     clip_id = [facts.clip_id[i] for i in split.rows]
     entries = zip(clip_id, split.label, split.group, split.part.T.tolist(), strict=True)
@@ -123,6 +127,12 @@ def _leak_sentence(config: SplitConfig, found: KeyLeaks) -> str:
     more = f" and {len(found.groups) - 3:,} more" if len(found.groups) > 3 else ""
     one = "".join(f", such as {a} and {b}" for a, b, _ in found.examples[:1])
     key = "+".join(config.by) or "the other split's groups"
+    if config.method == "crossed":
+        return (
+            f"crossed by {key}, {found.n:,} of {found.n_test:,} clips of test share sound with train ({kinds}){one}; tables"
+            f" that share: {', '.join(pairs)}{more}. Another --seed may part them, `motifdb audit` lists what shares,"
+            " --allow-leak divides all the same"
+        )
     return (
         f"divided by {key}, {found.n:,} of {found.n_test:,} clips of test share sound with train ({kinds}){one};"
         f" groups that share: {', '.join(pairs)}{more}. --merge-shared unites groups that share sound, --by island keeps"
@@ -203,6 +213,15 @@ def _rows(split_id: str, clip_id: list[str], split: Split) -> pa.Table:
 
 def _default_name(config: SplitConfig, clips_name: str) -> str:
     """What a split is called that nobody named: enough to tell splits apart in a list."""
+    if config.method == "crossed":
+        sizes = [
+            f"{name} {'/'.join(map(str, n))}"
+            for name, n in zip(config.by, (config.singers, config.works), strict=True)
+            if n
+        ]
+        said = ["distinct contents"] * (config.unit == "contents") + ["leaks allowed"] * config.allow_leak
+        said += [f"clips {clips_name}"] if clips_name != "files" else []
+        return ", ".join([f"crossed {' '.join(config.by)}", *sizes, f"seed {config.seed}", *said])
     words = [config.method if config.like is None else "like another"]
     words += [f"by {'+'.join(config.by)}"] if config.by else []
     words += ["as published"] if config.as_published else []
