@@ -39,7 +39,8 @@ def distance(
     if metric == "euclidean":
         found = np.sqrt(np.square(rows - q).sum(axis=1))
     else:
-        found = 1.0 - np.clip(unit(rows) @ unit(q[None])[0], -1.0, 1.0)
+        # a sum for each row, not a matrix product, whose last digits depend on which rows are beside
+        found = 1.0 - np.clip((unit(rows) * unit(q[None])).sum(axis=1), -1.0, 1.0)
     return found
 
 
