@@ -122,6 +122,23 @@ class PairData:
         return found | {"hash": h.hexdigest()}
 
 
+def with_valid_singers(examples: Examples, seed: int = 0) -> Examples:
+    """Examples in which whole singers validate, where whole singers test and none validate yet.
+
+    A fifth of the singers who train, two at least, drawn by seed: what early stopping watches must be as new as what tests. Other divisions,
+    and those with fewer than six singers left, stay as they are.
+    """
+    parts = {part: set(examples.label[examples.rows(part)].tolist()) for part in ("train", "valid", "test")}
+    singers = sorted(parts["train"])
+    is_folded = len(examples.group) > 0 and set(examples.group) == set(examples.classes)
+    if parts["valid"] or parts["train"] & parts["test"] or not is_folded or len(singers) < 6:
+        return examples
+    n = max(2, len(singers) // 5)
+    chosen = np.random.default_rng([seed, len(singers)]).permutation(np.array(singers))[:n]
+    part = np.where((examples.part == "train") & np.isin(examples.label, chosen), "valid", examples.part)
+    return replace(examples, part=part.astype(np.str_))
+
+
 def stretches(packed: Packed) -> tuple[Packed, NDArray[np.int64]]:
     """Clips that overlap as one: m stretches of the same sound, and int64 [n], in which each clip lies.
 
@@ -152,7 +169,7 @@ def read_pair_data(
     from motifdb.training.inputs.packed import pack
     from motifdb.training.splits.examples import load_examples, split_row
 
-    examples = load_examples(snapshot, split_id, fold)
+    examples = with_valid_singers(load_examples(snapshot, split_id, fold))
     packed = pack(snapshot, examples, sample_rate_hz=sample_rate_hz)
     share = None
     notes: list[str] = []
