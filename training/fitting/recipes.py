@@ -34,7 +34,7 @@ import tomli_w
 
 from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.training.inputs.augment import AugmentConfig
-from motifdb.training.inputs.front_end_config import FRONT_ENDS, FrontEndConfig
+from motifdb.training.inputs.front_end_config import FRONT_ENDS, KINDS, FrontEndConfig
 from motifdb.training.inputs.waveform import WaveformConfig
 
 T = TypeVar("T")
@@ -158,6 +158,10 @@ class Recipe:
             as `from_dict`.
         """
         plain = _plain(dataclasses.asdict(self))
+        if (kind := values.get("front_end.kind")) in KINDS:  # its rate, window and hop come along
+            plain["front_end"] = dataclasses.asdict(self.front_end.of_kind(kind)) | {
+                "kind": self.front_end.kind
+            }
         changed = []
         for key, value in values.items():
             *parts, last = key.split(".")
