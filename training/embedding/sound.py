@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.training.embedding.base import Embedder, HearsRelative, averaged
 from motifdb.training.embedding.targets import Spans
-from motifdb.training.inputs.packed import Packed, pack_spans
+from motifdb.training.inputs.packed import FULL_SCALE, Packed, pack_spans
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
@@ -142,18 +142,16 @@ class Voiced:
     def __call__(
         self, row: NDArray[np.int64], offset: NDArray[np.int64], size: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        from motifdb.training.inputs.voicing import voiced_frames
+        from motifdb.training.inputs.voicing import frame_lengths, voiced_frames
 
-        n_samples = int(self._whole.length[0])
+        rate = self._whole.sample_rate_hz
         if self._n_voiced is None:
-            is_voiced = voiced_frames(self._whole.clip(0), self._whole.sample_rate_hz)
-            self._n_voiced = np.concatenate([[0], np.cumsum(is_voiced)]).astype(np.int64)
-        n_frames = len(self._n_voiced) - 1
+            samples = self._whole.clip(0).astype(np.float32) / np.float32(FULL_SCALE)
+            self._n_voiced = np.concatenate([[0], np.cumsum(voiced_frames(samples, rate))]).astype(np.int64)
+        last = len(self._n_voiced) - 1
+        _, hop = frame_lengths(rate)  # frame t is centred on sample t x hop
         begin = self._first[row] + offset
-        # frames lie evenly over the recording
-        low = np.clip(begin * n_frames // n_samples, 0, max(n_frames - 1, 0))
-        high = np.clip((begin + size) * n_frames // n_samples, low + 1, max(n_frames, 1))
-        if not n_frames:
-            return np.zeros(len(row), bool)
+        low = np.minimum(-(-begin // hop), last - 1)
+        high = np.clip((begin + size - 1) // hop + 1, low + 1, last)
         share: NDArray[np.float64] = (self._n_voiced[high] - self._n_voiced[low]) / (high - low)
         return share > VOICED_SHARE

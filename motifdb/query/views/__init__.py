@@ -14,6 +14,7 @@ from motifdb.query.views.melody import PHRASES, PITCH_FRAMES
 from motifdb.query.views.motifs import MINED_RECORDINGS, MOTIF_BY_LABEL, MOTIF_STATS
 from motifdb.query.views.runs import RUN_SCORES
 from motifdb.query.views.spec import STANDARD_LABELS, ViewSpec
+from motifdb.query.views.vectors import VECTOR_SCORES, VECTORS
 
 __all__ = ["STANDARD_LABELS", "VIEWS", "ViewSpec"]
 
@@ -34,5 +35,7 @@ VIEWS: dict[str, ViewSpec] = {
         NEAR_DUPLICATES,
         OVERLAP_ISLANDS,
         RUN_SCORES,
+        VECTORS,
+        VECTOR_SCORES,
     )
 }
