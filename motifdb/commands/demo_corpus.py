@@ -22,6 +22,15 @@ def demo_corpus(
         bool,
         typer.Option("--crossed", help="Every voice sings every song, so that singer and song are apart."),
     ] = False,
+    videos: Annotated[
+        int,
+        typer.Option(
+            "--videos",
+            help="Instead, so many videos whose sound and colours belong together.",
+            show_default=False,
+        ),
+    ] = 0,
+    domain: Annotated[str, typer.Option(help="Of the videos: tones or noises.")] = "tones",
 ) -> None:
     """Sing a small corpus whose motifs are known: audio, manifest.csv, truth.csv and true f0.
 
@@ -32,7 +41,14 @@ def demo_corpus(
         motifdb demo-corpus hard/ --noise 4 --singers 8
         motifdb demo-corpus table/ --crossed
         motifdb demo-corpus large/ --crossed --singers 24 --songs 14
+        motifdb demo-corpus films/ --videos 120
     """
+    if videos:
+        from motifdb.training.videos.generated import make_av_corpus
+
+        made = make_av_corpus(folder, n_videos=videos, domain=domain, seed=seed)
+        typer.echo(f"{len(made.paths)} videos of {domain}, {made.duration_s / 60:.1f} minutes -> {folder}")
+        return
     if crossed:
         from motifdb.pipelines.crossed_corpus import make_crossed_corpus
 

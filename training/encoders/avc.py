@@ -31,7 +31,7 @@ from motifdb.training.fitting.network import choose_device
 from motifdb.training.inputs.frontends import FrontEnd
 from motifdb.training.inputs.packed import FULL_SCALE
 from motifdb.training.models.l3 import AudioTower, Fusion, VisionTower
-from motifdb.training.videos.discover import PARTS, Video, VideoFailure, divide, summary
+from motifdb.training.videos.discover import PARTS, Video, VideoFailure, discover, divide, summary
 from motifdb.training.videos.sample import Pairs, PairStream, Survey, survey
 from motifdb.training.videos.workers import Decoders, decoders
 
@@ -136,8 +136,9 @@ def train_avc(
     """
     target = choose_device(device)
     tell = say if say is not None else _silent
-    with decoders(_n_files(folder), workers, ray_address) as pool:
-        found = survey(folder, pool)
+    files = discover(folder)
+    with decoders(len(files), workers, ray_address) as pool:
+        found = survey(folder, files, pool)
         for line in survey_lines(found):
             tell(line)
         parts = divide(found.videos)
@@ -300,8 +301,9 @@ def evaluate_avc(
     network : of `load_network`
     """
     recipe = network.recipe
-    with decoders(_n_files(folder), workers, ray_address) as pool:
-        found = survey(folder, pool)
+    files = discover(folder)
+    with decoders(len(files), workers, ray_address) as pool:
+        found = survey(folder, files, pool)
         stream = PairStream(
             found.folder, divide(found.videos)[part], recipe.sampling, int(part == "test"), pool
         )
@@ -428,13 +430,6 @@ def load(row: Mapping[str, Any], folder: Path, device: str = "auto", **options: 
 
 def _n_dims(recipe: AvcRecipe) -> int:
     return recipe.towers.channels[-1] * recipe.grid[0] * recipe.grid[1]
-
-
-def _n_files(folder: Path | str) -> int:
-    """How many videos there are, before any is opened."""
-    from motifdb.training.videos.discover import discover
-
-    return len(discover(folder))
 
 
 def _costs(logits: NDArray[np.float64], is_same: NDArray[np.int64]) -> NDArray[np.float64]:

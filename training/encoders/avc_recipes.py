@@ -151,7 +151,7 @@ _PRINTED = AvcRecipe(
     clip_norm=0.0,
     l2=1e-5,
     channels_last=True,
-    n_judged=4096,
+    n_judged=2048,
 )
 
 _TINY = AvcRecipe(

@@ -9,10 +9,11 @@ FFmpeg say becomes an `InputError`.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,12 @@ MAX_DAMAGED = 0.5
 """With a larger share of damaged packets in the stretch that is read, a video cannot be decoded."""
 
 
-def measure(folder: Path, video: Video) -> Video:
-    """Where in the file both sound and pictures are, from its packets alone, after decoding one frame of each.
+def measure(folder: Path, video: Video, *, is_thorough: bool = True) -> Video:
+    """Where in the file both sound and pictures are, by its packets.
+
+    Parameters
+    ----------
+    is_thorough : decode all of it; else the first frame of each track alone, and damage further on is met when it is read
 
     Raises
     ------
@@ -45,39 +50,48 @@ def measure(folder: Path, video: Video) -> Video:
         ``no-audio``, ``no-pictures``, ``too-short``, ``undecodable``, ``unreadable``.
     """
     with _opened(folder, video.path) as container:
-        streams = _streams(container, video.path)
-        first: dict[str, float] = {}
-        last: dict[str, float] = {}
-        decoded: set[str] = set()
-        n_damaged = 0
-        for packet in container.demux(*streams.values()):
-            kind = packet.stream.type
-            if kind not in decoded:
-                try:
-                    if packet.decode():
-                        decoded.add(kind)
-                except _errors():
-                    n_damaged += 1
-                    if n_damaged > 200:
-                        break
-            if packet.pts is None:
-                continue
-            at_s = float(packet.pts * packet.time_base)
-            end_s = at_s + float((packet.duration or 0) * packet.time_base)
-            first[kind] = min(first.get(kind, at_s), at_s)
-            last[kind] = max(last.get(kind, end_s), end_s)
-    if decoded != {"audio", "video"}:
-        lacking = "sound" if "audio" not in decoded else "picture"
-        raise InputError(
-            "undecodable", f"{video.path}: nothing of its {lacking} can be decoded; copy it again"
-        )
-    start_s, end_s = max(first.values()), min(last.values())
+        tracks = {kind: _Track() for kind in ("audio", "video")}
+        for packet in container.demux(*_streams(container, video.path).values()):
+            tracks[packet.stream.type].take(packet, is_thorough=is_thorough)
+    for kind, track in tracks.items():
+        what = "sound" if kind == "audio" else "pictures"
+        if not track.n_decoded:
+            raise InputError(
+                "undecodable", f"{video.path}: nothing of its {what} can be decoded; copy it again"
+            )
+        if track.n_damaged > MAX_DAMAGED * track.n_packets:
+            raise InputError("undecodable", f"{video.path}: most of its {what} is damaged; copy it again")
+    start_s = max(track.first_s for track in tracks.values())
+    end_s = min(track.last_s for track in tracks.values())
     if end_s - start_s < WINDOW_S:
         raise InputError(
             "too-short",
             f"{video.path} has {max(0.0, end_s - start_s):.2f} s with both sound and pictures, and {WINDOW_S:g} s is needed",
         )
     return replace(video, start_s=start_s, duration_s=end_s - start_s)
+
+
+@dataclass
+class _Track:
+    """What was seen of a track: packets, and the time they cover."""
+
+    first_s: float = math.inf
+    last_s: float = -math.inf
+    n_packets: int = 0
+    n_damaged: int = 0
+    n_decoded: int = 0
+
+    def take(self, packet: Any, *, is_thorough: bool) -> None:
+        self.n_packets += packet.size > 0
+        if is_thorough or not self.n_decoded:
+            try:
+                self.n_decoded += len(packet.decode())
+            except _errors():
+                self.n_damaged += 1
+        if packet.pts is not None:
+            at_s = float(packet.pts * packet.time_base)
+            self.first_s = min(self.first_s, at_s)
+            self.last_s = max(self.last_s, at_s + float((packet.duration or 0) * packet.time_base))
 
 
 def read_sound(folder: Path, path: str, start_s: Sequence[float], sample_rate_hz: int) -> NDArray[np.int16]:

@@ -25,11 +25,14 @@ from numpy.typing import NDArray
 
 from motifdb.errors import InputError, UsageError
 from motifdb.training.videos.decode import STRETCH_S, WINDOW_S
-from motifdb.training.videos.discover import Video, VideoFailure, discover, without_copies
+from motifdb.training.videos.discover import Video, VideoFailure, without_copies
 from motifdb.training.videos.workers import Decoders, Wait
 
 MAX_ATTEMPTS = 20
 """So many sources in a row that cannot be decoded end the stream."""
+
+THOROUGH = 1000
+"""Up to so many videos are decoded whole before they are trained on; with more, damage inside is met on the way."""
 
 _ORDER, _LIFE, _SOURCE, _STEP = range(4)
 """What a generator is for; the second number of its seed."""
@@ -97,21 +100,21 @@ class Survey:
     failures: tuple[VideoFailure, ...]
 
 
-def survey(folder: str | Path, pool: Decoders) -> Survey:
-    """Look at every video of a folder once.
+def survey(folder: str | Path, files: Sequence[Video], pool: Decoders) -> Survey:
+    """Look at the videos of a folder once: up to `THOROUGH` of them are decoded from end to end, of more the packets are counted.
 
-    Raises
-    ------
-    UsageError
-        for a folder that is not there or holds no video.
+    Parameters
+    ----------
+    files : as `discover` gives them
     """
     folder = Path(folder).resolve()
-    files, failures = without_copies(discover(folder))
+    own, failures = without_copies(files)
     usable: list[Video] = []
-    for begin in range(0, len(files), 512):
+    is_thorough = len(own) <= THOROUGH
+    for begin in range(0, len(own), 512):
         waiting = [
-            (video, pool.submit("measure", video.path, str(folder), asdict(video)))
-            for video in files[begin : begin + 512]
+            (video, pool.submit("measure", video.path, str(folder), asdict(video), is_thorough))
+            for video in own[begin : begin + 512]
         ]
         for video, wait in waiting:
             try:

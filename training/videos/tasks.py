@@ -17,9 +17,9 @@ from motifdb.training.videos.jitter import cropped, gain_without_clipping, jitte
 Answer = tuple[Any, list[NDArray[Any]]]
 
 
-def measure_task(folder: str, video: Mapping[str, Any]) -> Answer:
+def measure_task(folder: str, video: Mapping[str, Any], is_thorough: bool) -> Answer:
     """`motifdb.training.videos.decode.measure`."""
-    return asdict(measure(Path(folder), Video(**video))), []
+    return asdict(measure(Path(folder), Video(**video), is_thorough=is_thorough)), []
 
 
 def read_task(
