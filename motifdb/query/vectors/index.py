@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -313,6 +314,10 @@ def read_header(folder: Path) -> dict[str, Any]:
     return dict(header)
 
 
+_OPENED: WeakKeyDictionary[Snapshot, dict[str, tuple[tuple[int, int], Found]]] = WeakKeyDictionary()
+"""Good indexes by snapshot and analysis, with what tells the header's file from one that took its place: what is open answers sooner."""
+
+
 def find_index(snapshot: Snapshot, analysis: Mapping[str, Any]) -> Found:
     """The index of an analysis, where it is whole and of the very vectors that the snapshot holds.
 
@@ -324,6 +329,22 @@ def find_index(snapshot: Snapshot, analysis: Mapping[str, Any]) -> Found:
     folder = index_folder(snapshot.path, analysis_id)
     if not folder.is_dir():
         return Found(None)
+    try:
+        status = os.stat(folder / HEADER)
+    except OSError:
+        return _looked_at(snapshot, analysis_id, folder)
+    stamp = (status.st_ino, status.st_mtime_ns)
+    opened = _OPENED.setdefault(snapshot, {})
+    if analysis_id in opened and opened[analysis_id][0] == stamp:
+        return opened[analysis_id][1]
+    found = _looked_at(snapshot, analysis_id, folder)
+    if found.index is not None:
+        opened[analysis_id] = stamp, found
+    return found
+
+
+def _looked_at(snapshot: Snapshot, analysis_id: str, folder: Path) -> Found:
+    """What is in an index's folder."""
     try:
         header = read_header(folder)
         damage = damaged_file(folder, header, with_digests=False)

@@ -92,9 +92,9 @@ def nearest(
         raise UsageError(f"there is no distance {chosen!r}; {nearest_name(chosen, METRICS)}")
     if n < 1:
         raise UsageError(f"the number of places must be 1 or more, got {n}")
-    n_dims = sizes_of(snapshot, row["analysis_id"])
-    asked = _fitting(queries, n_dims, row)
     found = find_index(snapshot, row)
+    n_dims = sizes_of(snapshot, row["analysis_id"]) if found.index is None else found.index.n_dims
+    asked = _fitting(queries, n_dims, row)
     note = None
     if found.trouble is not None:
         note = (

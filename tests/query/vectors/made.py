@@ -131,7 +131,7 @@ def add_clips(path: Path, n: int) -> None:
 
 def add_analysis(path: Path) -> None:
     """A commit that has nothing to do with the vectors that are there."""
-    row = {
+    row: Row = {
         "analysis_id": ids.hash_text("another"), "name": "another", "kind": "embeddings", "parent_id": None,
         "parameters": ids.canonical_json({"model": "another", "target": "recording"}), "stage_version": 1,
         "inputs_hash": None, "n_inputs": None, "code_version": "0.1.0", "created_at": dt.datetime(2024, 1, 2),

@@ -26,8 +26,8 @@ NAME = "made clips"
 QUERIES = np.random.default_rng(3).standard_normal((4, N_DIMS)).astype(np.float32)
 
 
-def ask(path: Path, **options: bool) -> Neighbours:
-    return nearest(open_snapshot(path), NAME, QUERIES, 5, **options)
+def ask(path: Path, *, exact: bool = False) -> Neighbours:
+    return nearest(open_snapshot(path), NAME, QUERIES, 5, exact=exact)
 
 
 def folder_of(path: Path) -> Path:
