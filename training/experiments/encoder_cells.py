@@ -29,7 +29,7 @@ CPU_FLOP_PER_S = 8e9
 """What one core of a laptop-class processor does in convolutions, forward and backward: within a factor of two elsewhere."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncoderPlan:
     """One cell before it is run; `cell` is its name within the experiment, such as ``mel/attention``."""
 
