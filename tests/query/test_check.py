@@ -32,6 +32,7 @@ from tests.query.example import (
 )
 from tests.query.test_check_families import MUTATIONS as FAMILIES
 from tests.query.test_check_learning import MUTATIONS as LEARNING
+from tests.query.test_check_vectors import MUTATIONS as VECTORS
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -280,16 +281,17 @@ def test_each_mutation_is_reported_and_nothing_else(tmp_path: Path, example_db: 
 
 def test_every_rule_is_broken_by_some_test() -> None:
     tested = {rule for m in MUTATIONS for _, rule, _ in m.expected}
-    elsewhere = {"checksum", "log", "readable", "rows", "schema", "null", "limits"}
+    elsewhere = {"checksum", "log", "readable", "rows", "schema", "null", "limits", "index"}
     of_learning = {rule for _, _, _, expected in LEARNING for _, rule in expected}
     of_families = {rule for _, _, _, expected in FAMILIES for _, rule in expected}
-    assert tested | elsewhere | of_learning | of_families == set(RULES)
+    of_vectors = {rule for _, _, _, expected in VECTORS for _, rule in expected}
+    assert tested | elsewhere | of_learning | of_families | of_vectors == set(RULES)
 
 
 def test_a_right_database_has_no_violation(example: Snapshot, example_db: Path) -> None:
     steps: list[str] = []
     assert list(check(example, on_step=steps.append)) == []
-    assert len(steps) == 17
+    assert len(steps) == 21
     assert list(check(open_snapshot(example_db, at=0))) == []
 
 
