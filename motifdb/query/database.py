@@ -23,6 +23,7 @@ from motifdb.query import relations as _relations
 from motifdb.query.asking import Asking
 from motifdb.query.output import cell_text, write_result
 from motifdb.query.sql import MEMORY_LIMIT, Parameters, Session
+from motifdb.query.views import STANDARD_LABELS
 
 if TYPE_CHECKING:
     import pandas
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
     from motifdb.query.lineage import Lineage
     from motifdb.query.search import Melody
     from motifdb.query.status import Status
+    from motifdb.query.vectors.read import Vectors
 
 _REPR_ROWS = 20
+LABEL_COLUMNS = ("path", *STANDARD_LABELS, "contour")
+"""What `Database.embeddings` says of a vector beside what it is of."""
 
 
 class Result:
@@ -321,8 +325,29 @@ class Database(Asking):
 
         return Clips(self._snapshot, kind, analysis)
 
+    def embeddings(self, analysis: str | None = None) -> Vectors:
+        """The vectors of an analysis: a matrix, and a table of what each of its rows is of, with path and labels.
+
+        Parameters
+        ----------
+        analysis : of `motifdb embed`, by name, model or the beginning of its id; None: the only one
+
+        Raises
+        ------
+        NotFoundError, UsageError
+            where there is none, or several are meant.
+        """
+        from motifdb.query.vectors.read import vectors_of
+
+        found = vectors_of(self._snapshot, analysis)
+        labelled = self.sql(
+            f"select {', '.join(LABEL_COLUMNS)} from vectors where analysis_id = $id order by embedding_id",
+            {"id": found.analysis_id},
+        ).arrow()
+        return found.with_columns(labelled)
+
     def why(self, text: str) -> Lineage:
-        """Where a motif, family, recording, clip, run or analysis comes from, down to parameters and bytes.
+        """Where a motif, family, recording, clip, run, encoder, vector or analysis comes from, down to parameters and bytes.
 
         Parameters
         ----------

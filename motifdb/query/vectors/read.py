@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ class Vectors:
     ----------
     analysis : its row of `analyses`
     matrix : float32 [n, d]
-    rows : table of n rows, the columns of `embeddings` but `vector` and `analysis_id`
+    rows : table of n rows, the columns of `embeddings` but `vector` and `analysis_id`; from `Database.embeddings` path, labels and
+        contour too
     """
 
     analysis: Mapping[str, Any]
@@ -66,6 +67,13 @@ class Vectors:
         """Id of each vector."""
         ids: list[str] = self.rows.column("embedding_id").to_pylist()
         return ids
+
+    def with_columns(self, columns: pa.Table) -> Vectors:
+        """The same with more said of each row."""
+        rows = self.rows
+        for name in columns.schema.names:
+            rows = rows.append_column(name, columns.column(name))
+        return replace(self, rows=rows)
 
     def __len__(self) -> int:
         return len(self.matrix)
