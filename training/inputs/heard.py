@@ -57,7 +57,11 @@ def sound_key(front_end: FrontEndConfig | None) -> tuple[int, str]:
     True
     """
     front_end = FrontEndConfig() if front_end is None else front_end
-    return front_end.sample_rate_hz, repr(front_end) if is_relative(front_end) else ""
+    if not is_relative(front_end):
+        return front_end.sample_rate_hz, ""
+    # the gain depends on the bands alone, not on what is done to columns after them
+    plain = replace(front_end, pad_to=None, standardise=False, remove_mean=False, remove_cosines=0)
+    return front_end.sample_rate_hz, repr(plain)
 
 
 def recording_gain(
