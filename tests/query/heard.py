@@ -72,6 +72,7 @@ def make_heard(folder: Path) -> Path:
         if row["scope_key"] == RECORDING["silence"]:
             row["state"] = "empty"  # as an ingest writes it, though its unvoiced frames are stored
     _add_family(rows, heard_id)
+    _add_vectors(rows, heard_id)
     tables = {name: TABLES[name].table(table) for name, table in rows.items()}
     return make_database(folder / "songs.motifdb", tables)
 
@@ -91,6 +92,35 @@ def _add_family(rows: dict[str, list[dict[str, Any]]], heard_id: str) -> None:
          "tempo_ratio": (end_s - start_s) / 0.9}
         for i, (name, start_s, end_s, higher) in enumerate(MEMBERS)
     ]  # fmt: skip
+
+
+def _add_vectors(rows: dict[str, list[dict[str, Any]]], heard_id: str) -> None:
+    """A vector of each recording that sounds."""
+    parameters = {"model": "hand-crafted", "n_dims": 2, "target": "recording"}
+    analysis = ids.analysis_id("embeddings", 1, parameters, None)
+    rows["analyses"].append(
+        rows["analyses"][0]
+        | {
+            "analysis_id": analysis,
+            "name": "hand-crafted, recordings",
+            "kind": "embeddings",
+            "parent_id": None,
+        }
+        | {"parameters": ids.canonical_json(parameters), "inputs_hash": None, "n_inputs": None}
+    )
+    duration_s = {r["recording_id"]: r["duration_s"] for r in rows["recordings"]}
+    for recording in (heard_id, RECORDING["bela"]):
+        end_s = duration_s[recording]
+        rows["embeddings"].append(
+            {"embedding_id": ids.embedding_id(analysis, "recording", recording, 0.0, end_s), "analysis_id": analysis,
+             "target": "recording", "recording_id": recording, "start_s": 0.0, "end_s": end_s, "clip_id": None,
+             "motif_id": None, "vector": [1.0, float(recording == heard_id)]}
+        )  # fmt: skip
+        rows["coverage"].append(
+            dict.fromkeys(TABLES["coverage"].names)
+            | {"analysis_id": analysis, "scope_key": recording, "input_hash": "h", "state": "done", "n_rows": 1,
+               "commit": 1}
+        )  # fmt: skip
 
 
 def _renamed(row: dict[str, Any], old: str, new: str) -> dict[str, Any]:
