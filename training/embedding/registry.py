@@ -208,7 +208,26 @@ def _others(
         raise
     except Exception as error:
         raise UsageError(f"{called} could not be made: {type(error).__name__}: {error}") from error
-    return checked_embedder(made, called)
+    return checked_embedder(_PlugIn(made, called), called)
+
+
+class _PlugIn:
+    """Another package's model; whatever it raises while it hears is told in a sentence, too."""
+
+    def __init__(self, model: Any, called: str) -> None:
+        self._model, self._called = model, called
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def embed(self, packed: Any, rows: Any = None) -> Any:
+        """What the model gives."""
+        try:
+            return self._model.embed(packed, rows)
+        except MotifdbError:
+            raise
+        except Exception as error:
+            raise UsageError(f"{self._called} failed: {type(error).__name__}: {error}") from error
 
 
 def _stored(
@@ -254,7 +273,8 @@ def checked_embedder(found: Any, called: str) -> Embedder:
     from motifdb.ids import canonical_json
 
     needed = ("name", "n_dims", "sample_rate_hz", "window_s", "hop_s", "is_voiced_only", "embed", "config")
-    lacking = [name for name in needed if not hasattr(found, name)]
+    told = found._model if isinstance(found, _PlugIn) else found
+    lacking = [name for name in needed if not hasattr(told, name)]
     if lacking:
         raise UsageError(f"{called} is no embedding model: it lacks {', '.join(lacking)}")
     if not isinstance(found.n_dims, int) or found.n_dims < 1:

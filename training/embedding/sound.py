@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,11 @@ class Hearing:
         self.snapshot, self.embedder = snapshot, embedder
         self.unheard: dict[str, str] = {}
         self.notes: list[str] = []
-        self._is_relative = isinstance(embedder, HearsRelative) and getattr(embedder, "is_relative", True)
-        self._is_whole = embedder.is_voiced_only or self._is_relative
+        # not by isinstance, which looks past what a plug-in's wrapper hands on
+        self._relative: HearsRelative | None = None
+        if hasattr(embedder, "gain") and getattr(embedder, "is_relative", True):
+            self._relative = cast(HearsRelative, embedder)
+        self._is_whole = embedder.is_voiced_only or self._relative is not None
         found = snapshot.table("recordings", ["recording_id", "duration_s", "kind"])
         columns = (found.column(i).to_pylist() for i in range(3))
         self._duration_s = {r: float(s) for r, s, kind in zip(*columns, strict=True) if kind == "audio"}
@@ -123,8 +126,8 @@ class Hearing:
                 f"a clip begins beyond the end of recording {spans.recording_id[:8]}; the clips were cut from other sound than"
                 " there is now"
             )
-        if self._is_relative and isinstance(self.embedder, HearsRelative):
-            whole = replace(whole, gain=self.embedder.gain(whole, [spans.recording_id]))
+        if self._relative is not None:
+            whole = replace(whole, gain=self._relative.gain(whole, [spans.recording_id]))
         cut = whole.take(np.zeros(len(spans), np.int64))
         cut = replace(cut, start=cut.start + first, length=np.minimum(last, n_there) - first)
         if not self.embedder.is_voiced_only:
