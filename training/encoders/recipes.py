@@ -6,7 +6,7 @@ Where the numbers come from
   margin 1, a look at valid every 50 epochs and patience of 1000, as printed. An improvement is a loss below 0.995 of the best (damp-2018; not
   said here). Batch normalisation is before each activation here, and after it in damp-2018. What an epoch of *pairs* is, is not said:
   as many steps as it takes to hear as many clips as the part train has. How many there are at most is not said either; 5000 here.
-- ``siamese-2018-small`` is ours: 8 channels, a block of 32, FC-128, columns of 46 ms, a thousand steps or so; minutes on a processor.
+- ``siamese-2018-small`` is ours: 8 channels, a block of 32, FC-128, columns of 46 ms, 200 steps; minutes on a processor.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ SIAMESE_RECIPES: dict[str, SiameseRecipe] = {
             max_epochs=60,
             patience=20,
             look_every=2,
-            max_steps=400,
-            n_judged=400,
+            max_steps=200,
+            n_judged=300,
         ),
     )
 }

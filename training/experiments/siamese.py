@@ -126,7 +126,7 @@ def run_siamese(path: Path, asked: Asked, say: Say) -> SiameseReport:
     names = chosen_cells([f"{f}/{a}" for f in FRONT_ENDS for a in AGGREGATIONS], asked.cells)
     recipes = {name: cell_recipe(name, base, asked) for name in names}
     compared = _compared(path, asked)
-    divided = divide(path, _one(asked.clips), label=asked.label or "singer", only_folds=asked.only_folds)
+    divided = divide(path, one_set(asked.clips), label=asked.label or "singer", only_folds=asked.only_folds)
     say(divided.notes[-1])
     report = SiameseReport(divided, asked.scale, notes=list(divided.notes[:-1]))
     plans = [
@@ -413,7 +413,14 @@ def _count(n: int | None) -> str:
     return "-" if n is None else f"{n:,}"
 
 
-def _one(clips: tuple[str, ...]) -> str | None:
+def one_set(clips: tuple[str, ...]) -> str | None:
+    """The one set of clips that was named, if any.
+
+    Raises
+    ------
+    UsageError
+        for several.
+    """
     if len(clips) > 1:
         raise UsageError(f"this experiment takes one set of clips, got {', '.join(clips)}")
     return clips[0] if clips else None
