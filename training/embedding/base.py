@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,7 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
 class HearsRelative(Protocol):
     """What an embedder may have beside: it hears sound relative to the loudest moment of its recording.
 
