@@ -124,10 +124,12 @@ def _opened(path: Path) -> Iterator[Any]:
 
     try:
         with path.open("rb") as raw:
-            start = raw.read(4)
+            start = raw.read(9)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror})") from None
-    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+    # safetensors begins with the length of its header, eight bytes of which the first may be any, and the header's brace
+    is_pickled = start[:1] == b"\x80" and start[8:9] != b"{"
+    if start[:4] == b"PK\x03\x04" or is_pickled:
         raise CheckpointError(
             f"{path} is a pickled file, which can run code when it is read; motifdb reads safetensors only"
         )

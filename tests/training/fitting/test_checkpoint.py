@@ -73,6 +73,16 @@ def test_a_pickled_file_is_refused_unread(tmp_path: Path) -> None:
         read_tensors(path)
 
 
+def test_a_header_as_long_as_a_pickle_s_first_byte_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    firsts = set()
+    for n in range(0, 320, 8):  # the header's length is a multiple of 8, so one of them ends in 0x80
+        write_tensors(path, {"a": torch.ones(2)}, {"text": "x" * n})
+        firsts.add(path.read_bytes()[0])
+        assert read_header(path) == {"text": "x" * n}
+    assert 0x80 in firsts
+
+
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
 def test_a_file_cut_short_is_refused(trained: Path, tmp_path: Path, share: float) -> None:
     content = (trained / checkpoint.WEIGHTS).read_bytes()
