@@ -119,6 +119,10 @@ def ingest(
         str | None,
         typer.Option(help="Labels from paths, such as '{singer}/{style}/{title}'.", show_default=False),
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(help="The folder is a known corpus; see `motifdb corpora`.", show_default=False),
+    ] = None,
     until: Annotated[
         Until | None,
         typer.Option(
@@ -169,6 +173,7 @@ def ingest(
         motifdb ingest corpus/ --preset style-2021 --pattern '{singer}/{title}'
         motifdb ingest corpus/ --until files
         motifdb ingest clips/ --as-clips --pattern '{singer}/{_}'
+        motifdb ingest ESC-50/ --as-clips --layout esc50
     """
     from motifdb.catalog.locate import default_database
     from motifdb.catalog.store import create
@@ -199,6 +204,7 @@ def ingest(
         ray_address=ray_address,
         metadata=tuple(metadata or ()),
         pattern=pattern,
+        layout=layout,
         keep_audio=keep_audio,
         as_clips=as_clips,
         hop=parse_hop(hop) if hop is not None else None,

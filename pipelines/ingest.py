@@ -50,6 +50,7 @@ from motifdb.schemas import COVERAGE
 
 if TYPE_CHECKING:
     from motifdb.catalog.writer import Writer
+    from motifdb.pipelines.inputs.manifest import Manifest
     from motifdb.pipelines.progress import Progress
 
 KINDS = ("audio", "f0-text", "f0-csv")
@@ -67,6 +68,7 @@ class Options:
     ray_address: str | None = None
     metadata: tuple[Path, ...] = ()
     pattern: str | None = None
+    layout: str | None = None
     hop: Fraction | None = None
     keep_audio: bool = False
     as_clips: bool = False
@@ -94,7 +96,29 @@ class Options:
         parse_channel(self.config.pitch.channel)
         discover(self.paths)
         tracker_class(self.config.pitch.tracker).from_mapping(self.config.pitch.parameters)
-        return Labelling(self.metadata, self.pattern)
+        return Labelling(self.metadata, self.pattern, self._rows_of_layout())
+
+    def _rows_of_layout(self) -> Manifest | None:
+        """What a known corpus says of its folder; None where no layout is named."""
+        if self.layout is None:
+            return None
+        from motifdb.pipelines.layouts import find_layout
+
+        layout = find_layout(self.layout)
+        if len(self.paths) != 1:
+            raise UsageError(
+                f"--layout {self.layout} takes the one folder of that corpus, got {len(self.paths)} paths"
+            )
+        return layout.manifest(self.paths[0])
+
+    @property
+    def usual_hop(self) -> Fraction | None:
+        """Time between two frequencies of a track that says no times: what is given, else the known corpus's."""
+        if self.hop is not None or self.layout is None:
+            return self.hop
+        from motifdb.pipelines.layouts import find_layout
+
+        return find_layout(self.layout).hop
 
 
 @dataclass
@@ -178,7 +202,7 @@ class _Job:
             self.committer,
             self.plans,
             self.labelling,
-            options.hop,
+            options.usual_hop,
             times_real_time=self.times_real_time,
             keeping=self.keeping,
         )
@@ -193,7 +217,7 @@ class _Job:
         config = self.options.config
         pitches = {
             "audio": an.audio_pitch(config),
-            "f0-text": an.f0_pitch("f0-text", self.options.hop),
+            "f0-text": an.f0_pitch("f0-text", self.options.usual_hop),
             "f0-csv": an.f0_pitch("f0-csv", None),
         }
         plans = {kind: an.make_plan(pitch, config, self.options.until) for kind, pitch in pitches.items()}
@@ -292,10 +316,10 @@ class _Job:
 
     def _require_hop(self, todo: Iterable[Seen]) -> None:
         """Ask for ``--hop`` before any work, where a file that is named like a bare track needs it."""
-        if self.options.hop is not None:
+        if self.options.usual_hop is not None:
             return
         for seen in todo:
-            if suffix_of(seen.found.name) in BARE_SUFFIXES:
+            if suffix_of(seen.found.name) in BARE_SUFFIXES and not self.labelling.is_left_out(seen):
                 try:
                     with open(seen.found.path, "rb") as file:
                         sniffed = sniff(file.read(HEAD_BYTES), seen.found.name)
@@ -308,7 +332,7 @@ class _Job:
         """Say that a tracker is not installed before any work, not once a file."""
         if self.options.until == "files":
             return
-        if any(suffix_of(seen.found.name) in AUDIO_SUFFIXES for seen in todo):
+        if any(suffix_of(s.found.name) in AUDIO_SUFFIXES and not self.labelling.is_left_out(s) for s in todo):
             get_tracker(self.options.config.pitch.tracker, self.options.config.pitch.parameters)
 
     # -- pass 1: files --------------------------------------------------------------------------------
@@ -396,7 +420,9 @@ class _Job:
     def _references(self, found: Survey) -> None:
         if not self.labelling.has_manifest:
             return
-        references = References(self.committer, self.reader, self.labelling, found.all, self.options.hop)
+        references = References(
+            self.committer, self.reader, self.labelling, found.all, self.options.usual_hop
+        )
         for _ in references.update(is_stored=self.options.until != "files"):
             self._flush("reference pitch")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from motifdb.pipelines.inputs.discover import unescape_path
 from motifdb.pipelines.inputs.labels import STANDARD, PathPattern, merge_labels, tag_labels
-from motifdb.pipelines.inputs.manifest import Joined, load_manifest
+from motifdb.pipelines.inputs.manifest import Joined, Manifest, load_manifest
 from motifdb.pipelines.survey import Seen
 
 
@@ -19,6 +19,7 @@ class Labelling:
     ----------
     metadata : manifests (see `motifdb.pipelines.inputs.manifest`); a later one adds columns and overrides those it names
     pattern : of paths below the corpus root, such as ``{singer}/{title}``
+    layout : rows of a known corpus, which say too what is a recording of it; files that they do not name are none
 
     Raises
     ------
@@ -26,8 +27,10 @@ class Labelling:
         at once, for a manifest that cannot be read or a pattern that is none.
     """
 
-    def __init__(self, metadata: Iterable[Path], pattern: str | None) -> None:
-        self._manifests = [load_manifest(file) for file in metadata]
+    def __init__(self, metadata: Iterable[Path], pattern: str | None, layout: Manifest | None = None) -> None:
+        self._is_closed = layout is not None
+        self._manifests = [] if layout is None else [layout]
+        self._manifests += [load_manifest(file) for file in metadata]
         self._pattern = PathPattern(pattern) if pattern is not None else None
         self._joined: list[Joined] = []
         self._seen: dict[tuple[Path, bytes], Seen] = {}
@@ -56,6 +59,10 @@ class Labelling:
     def is_reference(self, seen: Seen) -> bool:
         """Whether a manifest names the file as reference pitch of another one."""
         return any(joined.is_reference(seen.found) for joined in self._joined)
+
+    def is_left_out(self, seen: Seen) -> bool:
+        """Whether a file is not of the known corpus whose rows were given."""
+        return self._is_closed and not self._joined[0].describes(seen.found)
 
     def described_by(self, seen: Seen) -> tuple[str, str]:
         """Key of the file that a reference is the pitch of."""

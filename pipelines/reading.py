@@ -122,6 +122,9 @@ class Reader:
         sniffed: Sniffed | None = None
         try:
             sniffed = sniff(read_head(seen.found, HEAD_BYTES), seen.found.name)
+            if self._labelling.is_left_out(seen):
+                self.settle(seen, sniffed.container, state="skipped")
+                return None
             if sniffed.problem is not None:
                 raise sniffed.problem
             if sniffed.kind == "other":

@@ -10,6 +10,7 @@ import typer
 from motifdb.commands import (
     browse,
     compare,
+    corpora,
     describe,
     export,
     families,
@@ -30,6 +31,7 @@ PANEL = "Ask"
 
 def register(app: typer.Typer) -> None:
     """Add every command that asks to the command line."""
+    app.command("corpora", rich_help_panel="Make motifs")(corpora.corpora)
     app.command("sql", rich_help_panel=PANEL)(sql.sql)
     app.command("tables", rich_help_panel=PANEL)(tables.tables)
     app.command("describe", rich_help_panel=PANEL)(describe.describe)

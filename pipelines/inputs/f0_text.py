@@ -119,7 +119,9 @@ def to_utf8(text: bytes) -> bytes:
     return text.removeprefix(b"\xef\xbb\xbf")
 
 
-def find_layout(head: bytes, *, is_whole: bool, is_certain: bool, may_be_bare: bool) -> Layout | None:
+def find_layout(
+    head: bytes, *, is_whole: bool, is_certain: bool, may_be_bare: bool, is_corrected: bool = False
+) -> Layout | None:
     r"""The layout of a pitch track from its first lines, or None where the text is none.
 
     Parameters
@@ -128,6 +130,7 @@ def find_layout(head: bytes, *, is_whole: bool, is_certain: bool, may_be_bare: b
     is_whole : False where the last line may be cut
     is_certain : the name already says that it is a track, so that a bad line is an error of the track
     may_be_bare : the name allows a track of one number a line
+    is_corrected : the name says that it is of TONAS: time, energy, estimated and corrected frequency, without a header
 
     >>> find_layout(b"0.0\n220.5\n221.0\n", is_whole=True, is_certain=False, may_be_bare=True).time is None
     True
@@ -154,7 +157,10 @@ def find_layout(head: bytes, *, is_whole: bool, is_certain: bool, may_be_bare: b
         named = _from_header(rows[0], rows[1:], n_skipped + 1)
         if named is not None or not is_certain:
             return named
-    return _without_header(rows, n_skipped, is_certain, may_be_bare)
+    found = _without_header(rows, n_skipped, is_certain, may_be_bare)
+    if found is None and is_corrected and len(_cells(rows[0], _delimiter(rows[0]))) == 4:
+        return Layout(_delimiter(rows[0]), 4, n_skipped, False, 0, 3)
+    return found
 
 
 def is_number(cell: str, decimal_point: str = ".") -> bool:

@@ -49,6 +49,9 @@ AUDIO_SUFFIXES = frozenset(
 F0_SUFFIXES = frozenset((".pitch", ".f0"))
 """Names that claim a pitch track."""
 
+_CORRECTED = b".f0.corrected"
+"""How TONAS names pitch that was corrected by hand."""
+
 _TEXT_SUFFIXES = frozenset((".txt", ".csv", ".tsv", ".dat"))
 BARE_SUFFIXES = F0_SUFFIXES | _TEXT_SUFFIXES
 """Names under which numbers alone, without times, are a pitch track."""
@@ -312,12 +315,17 @@ def _text(head: bytes, name: bytes, suffix: str, *, is_gzipped: bool) -> Sniffed
         return _bad(
             "not-audio", "text", f"{shown(name)} is named like audio but holds text; rename or remove it"
         )
-    claims = suffix in F0_SUFFIXES
+    is_corrected = name.lower().endswith(_CORRECTED)
+    claims = suffix in F0_SUFFIXES or is_corrected
     layout = None
     if claims or suffix in _TEXT_SUFFIXES or not suffix:
         first = head[:_LAYOUT_BYTES]
         layout = find_layout(
-            first, is_whole=len(head) <= _LAYOUT_BYTES, is_certain=claims, may_be_bare=bool(suffix)
+            first,
+            is_whole=len(head) <= _LAYOUT_BYTES,
+            is_certain=claims,
+            may_be_bare=bool(suffix),
+            is_corrected=is_corrected,
         )
     if layout is not None:
         kind: Kind = "f0-text" if layout.time is None and not layout.has_header else "f0-csv"
