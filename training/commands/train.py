@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -67,6 +68,7 @@ def train(
         motifdb train sid-2020-small-robust --set waveform.colour_db=12 --epochs 4
         motifdb train sid-2020 --device cuda --set front_end.kind=mfcc
         motifdb train style-2021-compact --workers 2
+        motifdb train siamese-2018-small --split crossed       an encoder, on pairs
         motifdb train my.toml --ray-address 10.0.0.5:6379 --workers 8
     """
     import shlex
@@ -78,14 +80,23 @@ def train(
     from motifdb.training.extras import need
 
     need()
+    from motifdb.training.encoders.recipes import SIAMESE_RECIPES
     from motifdb.training.fitting.recipes import find_recipe
 
-    chosen = find_recipe(recipe)
     given = dict(assignment(text) for text in set_ or [])
     if epochs is not None:
         given["max_epochs"] = epochs
     if seeds < 1:
         raise UsageError(f"--seeds must be 1 or more, got {seeds}")
+    if recipe in SIAMESE_RECIPES:
+        if workers > 1 or ray_address is not None:
+            raise UsageError("an encoder is trained in this process; leave out --workers and --ray-address")
+        _pairs(
+            SIAMESE_RECIPES[recipe].assign(given), find_database(db), split, fold_numbers(fold), seeds, device,
+            again, resume, format_, output,
+        )  # fmt: skip
+        return
+    chosen = find_recipe(recipe)
     from motifdb.training.fitting.train_job import TrainOptions, train_database
 
     options = TrainOptions(
@@ -112,5 +123,40 @@ def train(
     if is_table and report.first_run is not None:
         where = f"{report.first_run[:8]} --db {shlex.quote(str(path))}"
         typer.echo(f"next: motifdb evaluate {where}\n      motifdb predict {where} FILE")
+    if report.n_failed:
+        raise typer.Exit(1)
+
+
+def _pairs(
+    recipe: Any,
+    path: Path,
+    split: str | None,
+    folds: tuple[int, ...] | None,
+    seeds: int,
+    device: str,
+    again: bool,
+    resume: bool,
+    format_: Format,
+    output: Path | None,
+) -> None:
+    """An encoder in the place of a classifier: it learns from pairs of clips."""
+    import shlex
+
+    from motifdb.pipelines.progress import Lines
+    from motifdb.training.encoders.train_job import train_encoders
+
+    is_table = format_ is Format.table
+    try:
+        report = train_encoders(
+            recipe, path, Lines(), lambda line: typer.echo(line, err=not is_table), split=split, folds=folds,
+            seeds=range(seeds), device=device, again=again, resume=resume,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo("motifdb: stopped; the same command goes on from the checkpoint", err=True)
+        raise typer.Exit(130) from None
+    write(report.table(), format_, output)
+    tell(report.summary(), err=not is_table)
+    if is_table:
+        typer.echo(f"next: motifdb embed {report.rows[0]['encoder_id'][:8]} --db {shlex.quote(str(path))}")
     if report.n_failed:
         raise typer.Exit(1)

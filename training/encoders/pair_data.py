@@ -169,10 +169,16 @@ def read_pair_data(
     from motifdb.training.inputs.packed import pack
     from motifdb.training.splits.examples import load_examples, split_row
 
-    examples = with_valid_singers(load_examples(snapshot, split_id, fold))
+    given = load_examples(snapshot, split_id, fold)
+    examples = with_valid_singers(given)
     packed = pack(snapshot, examples, sample_rate_hz=sample_rate_hz)
     share = None
     notes: list[str] = []
+    if examples is not given:
+        n = len(set(examples.label[examples.rows("valid")].tolist()))
+        notes.append(
+            f"{n} of the singers who do not test validate: early stopping watches voices that are not learnt"
+        )
     if voicing:
         from motifdb.training.inputs.voicing import voiced_share
 

@@ -146,38 +146,16 @@ def _train(
     say: Say,
     device: str,
 ) -> None:
-    from motifdb.training.encoders.siamese import train_siamese
     from motifdb.training.encoders.store import store_encoder
-
-    called = f"{plan.recipe.name}, fold {plan.fold}, seed {plan.seed}"
-    state = {"begun": False}
-
-    def step(n_done: int, at_most: int) -> None:
-        if not state["begun"]:
-            state["begun"] = True
-            progress.begin(f"training {called}", at_most, 0, unit="steps at most")
-        progress.done(n_done, 0, 0.0)
-
-    def look(row: Mapping[str, Any]) -> None:
-        progress.close()
-        state["begun"] = False
-        valid = "" if row["valid_loss"] is None else f", valid {row['valid_loss']:.4f}"
-        say(
-            f"{called}: step {row['step']:,}, loss {row['train_loss']:.4f}{valid} (one point for all: 0.25), {row['wall_s']:.0f} s"
-        )
+    from motifdb.training.encoders.train_job import train_shown
 
     began_s = time.process_time()
-    try:
-        result = train_siamese(
-            plan.recipe, data, path, seed=plan.seed, device=device, on_look=look, on_step=step
-        )
-    finally:
-        progress.close()
+    result = train_shown(plan.recipe, data, path, plan.seed, progress, say, device=device)
     store_encoder(path, result)
     cells.n_run += 1
     cells.cpu_s += time.process_time() - began_s
     if result.state == "failed":
-        cells.failed.append(f"{called}: {result.reason}")
+        cells.failed.append(f"{plan.recipe.name}, fold {plan.fold}, seed {plan.seed}: {result.reason}")
         return
     cells.rows[plan] = result.row()
 
