@@ -2,11 +2,12 @@
 
 Two kinds, so that a network trained on one can be tried on the other, as l3-2019 does with music and environmental sound:
 
-- ``tones``: a harmonic tone that glides and trembles. The colour is its pitch (red lowest, violet highest), and a disc moves up and down with it.
-- ``noises``: bursts of noise in a band. The colour is the band's centre by the same law, and bars wander across, one at each burst.
+- ``tones``: a tone that glides and trembles. The colour is its pitch (red lowest, violet highest) and a disc moves up and down with it; a
+  tone rich in harmonics has stripes.
+- ``noises``: bursts of noise in a band. The colour is the band's centre by the same law, and bars wander across; a wide band has stripes.
 
-Each video has a pitch of its own (evenly spread over the corpus) and glides about it, so that a second of sound tells which colour its picture has,
-and hardly any other video will do. What a perfect listener would miss is the pairs whose two videos happen to be close in pitch.
+Each video has a pitch of its own (evenly spread over the corpus; neighbours differ in stripes) and glides about it, so that a second of sound tells
+which picture goes with it. What even a perfect listener would miss are pairs of two videos that happen to be close in pitch and alike in stripes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
+
+VERSION = 2
+"""Of what is generated: whoever keeps a corpus for later asks whether it is of this one."""
 
 DOMAINS = ("tones", "noises")
 LOWEST_HZ, OCTAVES = 200.0, 4.0
@@ -44,11 +48,13 @@ class AvCorpus:
     ----------
     paths : of the videos, relative to the folder
     pitch : float64 [n], 0 to 1, the middle of each video's
+    is_rich : bool [n], whether it has harmonics, or a wide band, and stripes
     """
 
     folder: Path
     paths: tuple[str, ...]
     pitch: NDArray[np.float64]
+    is_rich: NDArray[np.bool_]
     duration_s: float
 
 
@@ -91,19 +97,22 @@ def make_av_corpus(
         raise UsageError(f"{folder} is there and is no audio-visual corpus; name a new or an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     # one pitch in each of n steps, in no order: evenly spread, however the videos are divided
-    pitch = (np.random.default_rng(seed).permutation(n_videos) + 0.5) / n_videos
+    rank = np.random.default_rng(seed).permutation(n_videos)
+    pitch, is_rich = (rank + 0.5) / n_videos, rank % 2 == 1
     paths = [f"{domain}-{i + 1:04}.mp4" for i in range(n_videos)]
     for i, path in enumerate(paths):
         rng = np.random.default_rng((seed, DOMAINS.index(domain), i))
-        scene = _Scene(float(pitch[i]), duration_s, rng)
+        scene = _Scene(float(pitch[i]), bool(is_rich[i]), duration_s, rng)
         sound = _SOUNDS[domain](scene, sample_rate_hz, rng)
         _write(folder / path, sound, sample_rate_hz, scene, domain, side, rate_fps)
     with (folder / TRUTH).open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
-        lines.writerow(["path", "domain", "pitch", "pitch_hz", "hue"])
-        for path, p in zip(paths, pitch.tolist(), strict=True):
-            lines.writerow([path, domain, f"{p:.4f}", f"{float(pitch_hz(p)):.1f}", f"{HUES * p:.4f}"])
-    return AvCorpus(folder, tuple(paths), pitch, n_videos * duration_s)
+        lines.writerow(["path", "domain", "pitch", "pitch_hz", "hue", "is_rich"])
+        for path, p, rich in zip(paths, pitch.tolist(), is_rich.tolist(), strict=True):
+            lines.writerow(
+                [path, domain, f"{p:.4f}", f"{float(pitch_hz(p)):.1f}", f"{HUES * p:.4f}", int(rich)]
+            )
+    return AvCorpus(folder, tuple(paths), pitch, is_rich, n_videos * duration_s)
 
 
 def pitch_hz(pitch: Any) -> Any:
@@ -114,8 +123,8 @@ def pitch_hz(pitch: Any) -> Any:
 class _Scene:
     """How a video goes on: pitch and loudness at each moment."""
 
-    def __init__(self, pitch: float, duration_s: float, rng: np.random.Generator) -> None:
-        self.middle, self.duration_s = pitch, duration_s
+    def __init__(self, pitch: float, is_rich: bool, duration_s: float, rng: np.random.Generator) -> None:
+        self.middle, self.is_rich, self.duration_s = pitch, is_rich, duration_s
         self.glide_hz, self.tremble_hz = rng.uniform(0.2, 0.6), rng.uniform(1.5, 4.0)
         self.phase, self.brightness = rng.uniform(0, 2 * np.pi), rng.uniform(0.75, 1.0)
         self.across, self.size = rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.16)
@@ -133,7 +142,8 @@ class _Scene:
 def _tone(scene: _Scene, rate_hz: int, rng: np.random.Generator) -> NDArray[np.float64]:
     time_s = np.arange(round(scene.duration_s * rate_hz)) / rate_hz
     phase = 2 * np.pi * np.cumsum(pitch_hz(scene.pitch(time_s))) / rate_hz
-    sound = sum(np.sin(k * phase) / k**2 for k in (1, 2, 3)) / 1.4
+    harmonics = range(1, 9) if scene.is_rich else range(1, 2)
+    sound = sum(np.sin(k * phase) / np.sqrt(k) for k in harmonics) / np.sqrt(len(harmonics))
     wave: NDArray[np.float64] = scene.level(time_s) * sound + 1e-3 * rng.standard_normal(len(time_s))
     return wave
 
@@ -143,7 +153,10 @@ def _noise(scene: _Scene, rate_hz: int, rng: np.random.Generator) -> NDArray[np.
     # noise of a few hundred hertz on a carrier that glides: a band about it
     slow = np.fft.irfft(
         np.fft.rfft(rng.standard_normal(len(time_s)))
-        * (np.fft.rfftfreq(len(time_s), 1 / rate_hz) < 0.15 * pitch_hz(scene.middle)),
+        * (
+            np.fft.rfftfreq(len(time_s), 1 / rate_hz)
+            < (0.4 if scene.is_rich else 0.05) * pitch_hz(scene.middle)
+        ),
         len(time_s),
     )
     slow /= np.abs(slow).max()
@@ -167,6 +180,8 @@ def _picture(scene: _Scene, time_s: float, domain: str, side: int) -> NDArray[np
         is_shape = (y - (0.9 - 0.8 * pitch)) ** 2 + (x - scene.across * 4 / 3) ** 2 < scene.size**2
     else:
         is_shape = ((x + 0.2 * scene.tremble_hz * time_s) * scene.tremble_hz) % 1.0 < scene.size
+    if scene.is_rich:
+        picture[((y * 8) % 1.0 < 0.35)] *= 0.3
     picture[is_shape] = 0.95
     coloured: NDArray[np.uint8] = np.round(picture * 255).astype(np.uint8)
     return coloured

@@ -21,7 +21,7 @@ from motifdb.errors import InputError, UsageError
 from motifdb.training.videos.child import read_answer
 from motifdb.training.videos.tasks import TASKS, Answer
 
-HANDFUL = 64
+HANDFUL = 256
 """Up to so many videos need no Ray."""
 
 TIMEOUT_S = 120.0
