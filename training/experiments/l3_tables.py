@@ -1,0 +1,383 @@
+"""l3-2019's answer as tables: the domain matrix, accuracy against pairs seen, embeddings on their folds, design choices and paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from motifdb.training.experiments.comparisons import Comparison, Judged, choice_means, compare_all
+from motifdb.training.experiments.downstream_job import PROTOCOL, accuracy_by_fold, pooled_accuracy
+from motifdb.training.experiments.measured import Measured, gather, spread
+from motifdb.training.experiments.published_l3 import (
+    DIMINISHING,
+    DOMAIN_MATRIX,
+    NOTES,
+    SOURCE,
+    PublishedCorpus,
+    recognise,
+)
+
+if TYPE_CHECKING:
+    from motifdb.catalog.store import Snapshot
+    from motifdb.training.experiments.downstream_job import Wanted
+    from motifdb.training.experiments.l3 import L3Report
+    from motifdb.training.experiments.l3_towers import Towers
+
+AVC, SEEN, DOWNSTREAM, CHOICE, DIFFERENCE = "AVC", "seen", "folds", "choice", "pairs"
+"""Domain matrix; accuracy against pairs seen; embeddings on their folds; means over design choices; paired tests."""
+MOST_LOOKS = 6
+"""Points of a learning curve in the table; the picture has all."""
+BESIDE = ("majority", "logistic")
+RELEASED = "openl3"
+"""How the names of embedders with released weights begin."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the answer, whichever table it is of.
+
+    Attributes
+    ----------
+    what, on : the thing that is judged, and on what
+    value, low, high : its figure with an interval
+    deviation : over folds
+    chance : what a guess scores
+    note : such as the p of a test
+    """
+
+    table: str
+    what: str
+    on: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    deviation: float | None = None
+    chance: float | None = None
+    published: float | None = None
+    n: int | None = None
+    note: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """For people."""
+        text = "-" if self.value is None else _share(self.value)
+        if self.table == DIFFERENCE and self.value is not None:
+            text = f"{100 * self.value:+.1f} %"
+        if self.deviation is not None:
+            text += f" ±{_share(self.deviation)}"
+        is_known = self.low is not None and self.high is not None
+        return {
+            "table": self.table,
+            "what": self.what,
+            "on": self.on,
+            "accuracy": text,
+            "interval": f"{_share(self.low or 0.0)} to {_share(self.high or 0.0)}" if is_known else "-",
+            "chance": "-" if self.chance is None else _share(self.chance),
+            "printed": "-" if self.published is None else _share(self.published),
+            "note": self.note,
+        }
+
+    def long(self) -> dict[str, Any]:
+        """For programs."""
+        return {name: getattr(self, name) for name in Row.__dataclass_fields__}
+
+
+def _share(value: float) -> str:
+    text = f"{value:.3f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def l3_rows(report: L3Report, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Every table, for people."""
+    return [row.shown() for row in _all_rows(report, snapshot, best_only=True)]
+
+
+def l3_long(report: L3Report, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The same in numbers."""
+    return [row.long() for row in _all_rows(report, snapshot, best_only=False)]
+
+
+def _all_rows(report: L3Report, snapshot: Snapshot, *, best_only: bool) -> list[Row]:
+    rows: list[Row] = []
+    if report.towers is not None:
+        rows += domain_rows(report.towers.towers, report.towers.domains)
+        rows += [row for one in report.towers.towers for row in curve_rows(one)]
+    if report.folds is not None and report.judged is not None:
+        rows += downstream_rows(report, snapshot)
+        rows += comparison_rows(judged_of(report, snapshot), best_only=best_only)
+    return rows
+
+
+# -- towers --------------------------------------------------------------------------------------------------
+
+
+def _paper_domain(name: str) -> str | None:
+    """Which of the paper's two domains a folder's name says it is."""
+    low = name.lower()
+    return "music" if "music" in low else "environmental" if low.startswith("env") else None
+
+
+def domain_rows(towers: Sequence[Towers], domains: Sequence[str]) -> list[Row]:
+    """Trained on one domain, tested on held-out videos of each; then the paper's Table 1 (its own videos, and 60 million pairs)."""
+    rows = []
+    for one in towers:
+        for domain in domains:
+            figure = one.figures.get(domain)
+            if figure is None:
+                continue
+            pair = _paper_domain(one.domain), _paper_domain(domain)
+            printed = DOMAIN_MATRIX.get(pair) if None not in pair else None  # type: ignore[arg-type]
+            row = Row(
+                AVC, one.name, domain, figure.value, figure.low, figure.high, None, figure.trivial, printed
+            )
+            rows.append(row)
+    if towers:
+        rows += [
+            Row(
+                AVC,
+                f"{SOURCE}: mel256/{learnt}",
+                tested,
+                None,
+                published=value,
+                chance=0.5,
+            )
+            for (learnt, tested), value in DOMAIN_MATRIX.items()
+        ]
+    return rows
+
+
+def curve_rows(one: Towers) -> list[Row]:
+    """Accuracy on valid after so many pairs, at looks that are about as many times as far apart."""
+    if not one.curve:
+        return []
+    at = np.unique(np.round(np.geomspace(1, len(one.curve), MOST_LOOKS)).astype(int)) - 1
+    return [
+        Row(SEEN, one.name, f"{one.curve[i][0]:,} pairs", one.curve[i][1], chance=0.5, n=one.curve[i][0])
+        for i in at.tolist()
+    ]
+
+
+# -- embeddings ----------------------------------------------------------------------------------------------
+
+
+def judged_of(report: L3Report, snapshot: Snapshot) -> list[Judged]:
+    """Every embedding, and logistic regression on log-mel statistics, with its accuracy by fold; what has no run is left out."""
+    assert report.folds is not None and report.judged is not None
+    line = [m for m in _beside(report, snapshot) if m.model == "logistic"]
+    by_fold = {m.fold: value for m in line if (value := m.value("accuracy")) is not None}
+    found = [Judged("logistic", by_fold)] if by_fold else []
+    for one in report.wanted:
+        by_fold = accuracy_by_fold(snapshot, report.judged.run_ids.get(one.name, {}))
+        if by_fold:
+            found.append(Judged(one.name, by_fold, one.choices))
+    return found
+
+
+def downstream_rows(report: L3Report, snapshot: Snapshot) -> list[Row]:
+    """Embeddings by their mean over folds, beside majority and logistic regression on log-mel statistics, and published figures."""
+    assert report.folds is not None and report.judged is not None
+    folds, judged = report.folds, report.judged
+    corpus = recognise(folds.classes)
+    source_of = sources_of(snapshot, report)
+    stored = _beside(report, snapshot)
+    chance = spread([m for m in stored if m.model == "majority"], "accuracy").mean
+    rows: list[Row] = []
+    for one in report.wanted:
+        by_fold = accuracy_by_fold(snapshot, judged.run_ids.get(one.name, {}))
+        if by_fold:
+            ids = [name for (fold, _), name in judged.run_ids[one.name].items() if fold in by_fold]
+            rows.append(_embedding_row(one, by_fold, pooled_accuracy(snapshot, ids, source_of), chance))
+    rows.sort(key=lambda row: -(row.value or 0.0))
+    for model in BESIDE:
+        own = [m for m in stored if m.model == model]
+        found = spread(own, "accuracy")
+        if found.mean is not None:
+            pooled = pooled_accuracy(snapshot, [m.run_id for m in own], source_of)
+            rows.append(
+                Row(
+                    DOWNSTREAM, model, f"{found.n} folds", found.mean, *pooled[1:], found.deviation, chance, n=found.n
+                )
+            )  # fmt: skip
+    return rows + published_rows(corpus)
+
+
+def _beside(report: L3Report, snapshot: Snapshot) -> list[Measured]:
+    """Baselines on the folds that were asked for; others may be stored from before."""
+    assert report.folds is not None and report.judged is not None
+    asked = {fold for ids in report.judged.run_ids.values() for fold, _ in ids}
+    found = gather(snapshot, {PROTOCOL: report.folds.split_id}, report.folds.label)
+    return [m for m in found if m.model in BESIDE and m.fold in asked]
+
+
+def _embedding_row(
+    one: Wanted,
+    by_fold: Mapping[int, float],
+    pooled: tuple[float, float | None, float | None],
+    chance: float | None,
+) -> Row:
+    values = list(by_fold.values())
+    seen = "" if one.n_samples_seen is None else f"after {one.n_samples_seen:,} pairs"
+    deviation = float(np.std(values)) if len(values) > 1 else None
+    return Row(
+        DOWNSTREAM, one.name, f"{len(values)} folds", float(np.mean(values)), *pooled[1:], deviation, chance,
+        n=len(values), note=seen,
+    )  # fmt: skip
+
+
+def published_rows(corpus: PublishedCorpus | None) -> list[Row]:
+    """What l3-2019 prints for the corpus whose classes these are."""
+    if corpus is None:
+        return []
+    on = f"{corpus.n_folds} folds"
+    return [
+        Row(
+            DOWNSTREAM,
+            f"{SOURCE}: {name}",
+            on,
+            None,
+            published=value,
+            note=f"{corpus.name}, all {corpus.n_clips:,} clips",
+        )
+        for name, value in corpus.accuracy
+    ]
+
+
+def sources_of(snapshot: Snapshot, report: L3Report) -> dict[str, str]:
+    """By clip, the source file it is drawn with in a bootstrap."""
+    from motifdb.training.clips.clip_facts import facts_of
+    from motifdb.training.splits.examples import split_row
+
+    assert report.folds is not None
+    facts = facts_of(snapshot, split_row(snapshot, report.folds.split_id)["parent_id"])
+    values = (
+        facts.key(f"label.{report.folds.source}")
+        if report.folds.source is not None
+        else list(facts.recording_id)
+    )
+    return {clip: value for clip, value in zip(facts.clip_id, values, strict=True) if value is not None}
+
+
+def comparison_rows(judged: Sequence[Judged], *, best_only: bool) -> list[Row]:
+    """Means over design choices, tests between their values, and tests between embeddings.
+
+    Parameters
+    ----------
+    best_only : the best embedding against each other one, in the place of every two
+    """
+    rows: list[Row] = []
+    tests: list[Comparison] = []
+    # towers of one's own and released ones differ in more than their design
+    for is_released in (False, True):
+        means, found = choice_means([j for j in judged if j.name.startswith(RELEASED) == is_released])
+        tests += found
+        rows += [
+            Row(CHOICE, f"{m.choice} {m.value}", _of(m.n_combinations, "other"), m.mean, n=m.n_combinations)
+            for m in means
+        ]
+    between = compare_all(judged)
+    if best_only and between:
+        between = [c for c in between if c.first == between[0].first]
+    return rows + [_difference(c) for c in [*tests, *between]]
+
+
+def _of(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def _difference(found: Comparison) -> Row:
+    what = f"{found.first} less {found.second}"
+    return Row(
+        DIFFERENCE, what, _of(found.n_pairs, "pair"), found.difference, n=found.n_pairs, note=found.text
+    )
+
+
+def fold_rows(report: L3Report, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """A row for each embedding and fold."""
+    if report.folds is None or report.judged is None:
+        return l3_rows(report, snapshot)
+    rows = []
+    for one in report.wanted:
+        by_fold = accuracy_by_fold(snapshot, report.judged.run_ids.get(one.name, {}))
+        rows += [
+            {"what": one.name, "fold": report.folds.names[fold], "accuracy": _share(value)}
+            for fold, value in by_fold.items()
+        ]
+    return rows
+
+
+# -- what must be known to read it ---------------------------------------------------------------------------
+
+
+def l3_notes(report: L3Report, snapshot: Snapshot) -> list[str]:
+    """Sentences below the tables."""
+    notes: list[str] = []
+    if report.towers is not None:
+        notes += report.towers.notes
+        if report.towers.is_generated:
+            notes.append(
+                "videos are generated: tones and noises whose pitch is the picture's colour. Their accuracy says that the training works,"
+                " nothing of music or cities"
+            )
+        notes += [f"failed: {line}" for line in report.towers.failed]
+    if report.folds is not None and report.judged is not None:
+        folds = report.folds
+        notes.append(
+            f"downstream: mean over folds ±deviation, interval of a bootstrap over {folds.source or 'recordings'}; folds are the clips' own"
+            f" ({folds.fold} {', '.join(folds.names)}); chance is the majority class"
+        )
+        notes += folds.notes
+        if report.judged.n_run:
+            notes.append(
+                f"{report.judged.n_run} searches run, {report.judged.n_done_before} were done before"
+            )
+        notes += report.judged.notes
+        corpus = recognise(folds.classes)
+        if corpus is not None:
+            notes += [
+                f"{SOURCE} reports little gain on {name} beyond {n:,} pairs ({about})"
+                for name, n, about in DIMINISHING
+                if name == corpus.name
+            ]
+            notes += NOTES
+        if not any(one.name.startswith(RELEASED) for one in report.wanted):
+            notes.append(
+                "no row of OpenL3: its weights are the user's to supply (--weights FILE or a folder of its files)"
+            )
+    return [*notes, *report.notes]
+
+
+def draw_l3(report: L3Report, target: Path) -> None:
+    """Accuracy against pairs seen, a line for each encoder.
+
+    Raises
+    ------
+    UsageError
+        for an unknown suffix, or where no towers were trained.
+    """
+    from motifdb.errors import UsageError
+    from motifdb.plots import canvas
+
+    target = canvas.check_suffix(target)
+    curves = [one for one in report.towers.towers if one.curve] if report.towers is not None else []
+    if not curves:
+        raise UsageError(
+            "there is nothing to draw: no towers were trained; leave out --model and --weights, or give --videos"
+        )
+    figure, (axis,) = canvas.stacked([4.0])
+    for i, one in enumerate(curves):
+        pairs, accuracy = zip(*one.curve, strict=True)
+        axis.plot(
+            pairs, accuracy, color=canvas.COLOURS[i % len(canvas.COLOURS)], linewidth=1.5, marker="o", markersize=3,
+            label=one.name,
+        )  # fmt: skip
+    axis.axhline(0.5, color=canvas.SOFT, linewidth=0.9, linestyle=(0, (4, 4)))
+    axis.set_xscale("log")
+    axis.set_xlabel("pairs seen")
+    axis.set_ylabel("accuracy on held-out videos (valid)")
+    axis.set_ylim(0.4, 1.02)
+    axis.grid(color="#DDDDDD", linewidth=0.6)
+    canvas.legend(axis)
+    canvas.save(figure, target, "Does the sound belong to the picture?")
