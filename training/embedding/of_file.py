@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +57,8 @@ def file_vector(
     """
     embedder = embedder_of(snapshot, analysis, weights=weights, device=device)
     packed = Packed.of([read_sound(file, embedder.sample_rate_hz)], embedder.sample_rate_hz)
-    if isinstance(embedder, HearsRelative):
-        packed = replace(packed, gain=embedder.gain(packed, [str(file)]))
+    if hasattr(embedder, "gain") and getattr(embedder, "is_relative", True):
+        packed = replace(packed, gain=cast(HearsRelative, embedder).gain(packed, [str(file)]))
     is_heard = None
     if embedder.is_voiced_only:
         from motifdb.training.embedding.sound import Voiced
