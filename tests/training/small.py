@@ -55,12 +55,13 @@ def make_small(
     classes: tuple[str, ...] = CLASSES,
     duration_s: float = 0.4,
     n_copies: int = 0,
+    n_works: int = 3,
     split: SplitConfig | None = FOUR_FOLDS,
     name: str = "small.motifdb",
 ) -> Small:
     """Store tones: `n_each` recordings for each singer, each one file, one clip of kind file, and its audio.
 
-    Files have the labels singer, work (three in all), style (slow, fast) and take (their number).
+    Files have the labels singer, work (one after the other of `n_works`), style (slow, fast) and take (their number).
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def make_small(
             recording = ids.content_id(samples.tobytes())
             pcm[recording] = samples
             _add_recording(rows, recording, samples)
-            labels = {"singer": singer, "work": f"work {i % 3}", "style": ("slow", "fast")[i % 2]}
+            labels = {"singer": singer, "work": f"work {i % n_works}", "style": ("slow", "fast")[i % 2]}
             _add_file(rows, f"{singer}/{i}.wav", recording, samples, labels, str(i))
     for file in rows["files"][:n_copies]:
         labels = {k: file[k] for k in ("singer", "work", "style")}
