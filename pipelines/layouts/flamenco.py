@@ -113,7 +113,7 @@ def _number(path: str) -> int | None:
 
 
 _CLIP = re.compile(
-    r"(?P<recording>[A-Z]\d+)_(?P<family>intervals(?:\.txt)?_)?(?P<pattern>(?:-?\d)+)_(?P<uuid>[0-9a-f-]{36})"
+    r"(?P<recording>[A-Z]\d+)(?P<family>_intervals(?:\.txt)?|\.txt)?_(?P<pattern>(?:-?\d)+)_(?P<uuid>[0-9a-f-]{36})"
 )
 _STYLE = {"D": "debla", "M": "martinete", "S": "saeta"}
 """What the letters of recordings look like; inferred, not documented."""
@@ -127,9 +127,7 @@ def _motif_clips(folder: Path) -> list[Row]:
         if match is None or len(parts(path)) < 2:
             continue
         singer = parts(path)[-2]
-        family = {None: "plain", "intervals_": "intervals", "intervals.txt_": "intervals.txt"}[
-            match["family"]
-        ]
+        family = (match["family"] or "plain").lstrip("_.")
         labels = said(
             singer=singer,
             recording=match["recording"],
@@ -202,11 +200,11 @@ FLAMENCO_MOTIFS = Layout(
     about="11,158 clips of 0.04 to 2 s by five singers, each of a pattern of steps",
     access="open, github.com/aitor-mir/flamenco-motifs",
     licence="none stated",
-    put=("<singer>/ <recording>[_intervals|_intervals.txt]_<pattern>_<uuid>.wav",),
+    put=("<singer>/ <recording>[_intervals|_intervals.txt|.txt]_<pattern>_<uuid>.wav",),
     labels={
         "singer": "name of the folder",
         "recording": "the id in the name, which does not identify a recording",
-        "family": "which of the three ways the name is written",
+        "family": "which of the four ways the name is written",
         "pattern": "the steps of its contour",
         "style": "debla, martinete or saeta, inferred from the id's letter",
         "source": "what shares no samples with any other source, where flamenco_motifs_groups.csv lies in the folder",

@@ -125,6 +125,7 @@ def motif_clips(folder: Path) -> Said:
     names = {
         f"AM/D0001_-1-11-11_{UUID}": {"recording": "D0001", "family": "plain", "pattern": "-1 -1 1 -1 1", "style": "debla"},
         f"EC/M1036_intervals_2-21_{UUID}": {"recording": "M1036", "family": "intervals", "pattern": "2 -2 1"},
+        f"TP/M1034.txt_-112222_{UUID}": {"recording": "M1034", "family": "txt", "pattern": "-1 1 2 2 2 2"},
         f"EC/S0002_intervals.txt_112-1_{UUID}": {"family": "intervals.txt", "pattern": "1 1 2 -1", "style": "saeta"},
     }  # fmt: skip
     for path in names:
