@@ -25,7 +25,7 @@ from motifdb.pipelines.predicates import in_lists, quoted
 from motifdb.schemas import COVERAGE, EMBEDDINGS
 from motifdb.training.embedding.base import Embedder
 from motifdb.training.embedding.registry import find_embedder
-from motifdb.training.embedding.sound import Hearing
+from motifdb.training.embedding.sound import NO_SOUND, Hearing
 from motifdb.training.embedding.targets import Spans, Target, find_target, spans_of
 
 if TYPE_CHECKING:
@@ -139,10 +139,14 @@ class Embedded:
         said = [first]
         if self.n_unvoiced:
             said.append(f"{self.n_unvoiced:,} have no vector: no window of them is voiced")
-        if self.unheard:
-            some, reason = next(iter(sorted(self.unheard.items())))
-            others = f" and {len(self.unheard) - 1:,} more" if len(self.unheard) > 1 else ""
-            said.append(f"recording {some[:8]}{others} could not be heard: {reason}")
+        silent = [name for name, reason in self.unheard.items() if reason == NO_SOUND]
+        if silent:
+            n = len(silent)
+            said.append(f"{n:,} recording{'s are f0 tracks' if n > 1 else ' is an f0 track'}, without sound")
+        others = sorted(self.unheard.keys() - set(silent))
+        if others:
+            more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+            said.append(f"recording {others[0][:8]}{more} could not be heard: {self.unheard[others[0]]}")
         if self.n_changed:
             said.append(f"{self.n_changed:,} recordings changed meanwhile; the same command hears them again")
         if self.n_left:

@@ -25,6 +25,7 @@ READ_SAMPLES = 16 << 20
 """Recordings are read together up to so much sound (32 MB); a longer one is read alone."""
 READ_RECORDINGS = 256
 MOST_NOTES = 3
+NO_SOUND = "it is an f0 track, which has no sound"
 VOICED_SHARE = 0.5
 """A window counts where more than this share of its frames is voiced (siamese-2018)."""
 
@@ -64,7 +65,7 @@ class Hearing:
         n_samples = 0
         for spans in todo:
             if spans.recording_id not in self._duration_s:
-                self.unheard[spans.recording_id] = "it is an f0 track, which has no sound"
+                self.unheard[spans.recording_id] = NO_SOUND
             # of spans that overlap the sound is read once: never more than the recording
             all_s = self._duration_s.get(spans.recording_id, 0.0)
             own_s = all_s if self._is_whole else min(all_s, float((spans.end_s - spans.start_s).sum()))
