@@ -74,7 +74,8 @@ def hann(n: int) -> NDArray[np.float64]:
 
 def windows(samples: NDArray[np.float64], first: list[int], n: int) -> NDArray[np.float64]:
     """Stretches of n samples from each of `first`, with silence around the clip: [stretches, n]."""
-    return np.array([[samples[t] if 0 <= t < len(samples) else 0.0 for t in range(a, a + n)] for a in first])
+    around = np.concatenate([np.zeros(n), samples, np.zeros(n)])
+    return np.array([around[n + a : n + a + n] for a in first])
 
 
 def mel_decibels(samples: NDArray[np.float64], config: FrontEndConfig) -> NDArray[np.float64]:

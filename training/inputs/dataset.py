@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
 
+_BEFORE = {"sample_rate_hz": SAMPLE_RATE_HZ}
+"""What held before a state named it."""
+
+
 class Example(NamedTuple):
     """One clip: float32 [L] in [-1, 1), the index of its class, which example it is, its place in the epoch."""
 
@@ -100,6 +104,7 @@ class ClipDataset(IterableDataset):  # type: ignore[misc]  # torch is untyped to
             "is_shuffled": shuffle,
             "is_bucketed": bucketed and self.is_batched,
             "max_s": max_s,
+            "sample_rate_hz": packed.sample_rate_hz,
             "rank": self.rank,
             "world": self.world,
         }
@@ -146,9 +151,9 @@ class ClipDataset(IterableDataset):  # type: ignore[misc]  # torch is untyped to
             where the state is of other clips, or of another seed, batch size or share.
         """
         for name, own in self._identity.items():
-            if state.get(name) != own:
+            if state.get(name, _BEFORE.get(name)) != own:
                 raise UsageError(
-                    f"this state is of another dataset: its {name} is {state.get(name)!r}, here it is {own!r}"
+                    f"this state is of another dataset: its {name} is {state.get(name, _BEFORE.get(name))!r}, here it is {own!r}"
                 )
         self._epoch, self._next = int(state["epoch"]), int(state["next"])
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.training.inputs.front_end_config import DAMP_KINDS, L3_KINDS, FrontEndConfig
-from motifdb.training.inputs.packed import FULL_SCALE, Packed, pack
+from motifdb.training.inputs.packed import FULL_SCALE, Packed, pack, united
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -73,7 +73,8 @@ def recording_gain(
     ----------
     packed : clips at the front end's sample rate; a gain it has already is not used
     recording_ids : of every clip
-    front_end : whose power counts: the greatest of any band or bin in any column
+    front_end : whose power counts: the greatest of any band or bin in any column, columns counted from where a stretch of
+        sound begins that clips cover together
 
     Returns
     -------
@@ -100,15 +101,26 @@ def recording_gain(
         )
     if not len(packed):
         return np.zeros(0, np.float32)
-    spans, span_of = np.unique(np.stack([packed.start, packed.length], 1), axis=0, return_inverse=True)
+    _, code = np.unique(np.asarray(recording_ids, np.str_), return_inverse=True)
+    spans, whose = _stretches(packed, code)
     rows = make_rows(front_end)
     with torch.inference_mode():
-        power = _loudest(rows, np.asarray(packed.pcm), spans)[span_of.ravel()]
-    _, code = np.unique(np.asarray(recording_ids, np.str_), return_inverse=True)
+        power = _loudest(rows, np.asarray(packed.pcm), spans)
     greatest = np.zeros(int(code.max()) + 1)
-    np.maximum.at(greatest, code, power)
+    np.maximum.at(greatest, whose, power)
     gain = np.where(greatest > 0, 1 / np.sqrt(np.where(greatest > 0, greatest, 1)), 1)
     return gain[code].astype(np.float32)
+
+
+def _stretches(packed: Packed, code: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What the clips of each recording cover: (start, length) of each stretch, and whose it is. Overlaps are heard once."""
+    spans, whose = [], []
+    order = np.argsort(code, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+        begin, end = united(packed.start[rows], packed.start[rows] + packed.length[rows])
+        spans.append(np.stack([begin, end - begin], 1))
+        whose.append(np.full(len(begin), code[rows[0]]))
+    return np.concatenate(spans), np.concatenate(whose)
 
 
 def _loudest(rows: Rows, pcm: NDArray[np.int16], spans: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -163,6 +163,20 @@ class Stretches:
         return Packed(pcm, self.start, length, self.sample_rate_hz, note=note)
 
 
+def united(start: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The stretches that spans cover, ascending: their starts and ends.
+
+    >>> [a.tolist() for a in united(np.array([5, 0, 1]), np.array([6, 2, 4]))]
+    [[0, 5], [4, 6]]
+    """
+    order = np.argsort(start, kind="stable")
+    reach = np.maximum.accumulate(end[order])
+    is_new = np.concatenate([[True], start[order][1:] > reach[:-1]])
+    first = np.flatnonzero(is_new)
+    last = np.concatenate([first[1:], [len(order)]]) - 1
+    return start[order][first], reach[last]
+
+
 def pack(
     snapshot: Snapshot,
     examples: Examples,

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.training.inputs.packed import FULL_SCALE, Packed
+from motifdb.training.inputs.packed import FULL_SCALE, Packed, united
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 1000.0
 _FRAMES_AT_ONCE = 1024
@@ -72,7 +72,7 @@ def voiced_share(
     for name in np.unique(names).tolist():
         own = np.flatnonzero(names == name)
         start, length = packed.start[chosen[own]], packed.length[chosen[own]]
-        begin, end = _united(start, start + length)
+        begin, end = united(start, start + length)
         measures = [
             frame_measures(pcm[a:b].astype(np.float32) / np.float32(FULL_SCALE), packed.sample_rate_hz)
             for a, b in zip(begin.tolist(), end.tolist(), strict=True)
@@ -131,13 +131,3 @@ def _voiced(measures: NDArray[np.float64]) -> NDArray[np.bool_]:
     found = KMeans(2, init=ends, n_init=1, random_state=0).fit(scaled)
     high = int(found.cluster_centers_.sum(1).argmax())
     return np.asarray((found.labels_ == high) & sounds)
-
-
-def _united(start: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The stretches that spans cover, ascending: their starts and ends."""
-    order = np.argsort(start, kind="stable")
-    reach = np.maximum.accumulate(end[order])
-    is_new = np.concatenate([[True], start[order][1:] > reach[:-1]])
-    first = np.flatnonzero(is_new)
-    last = np.concatenate([first[1:], [len(order)]]) - 1
-    return start[order][first], reach[last]

@@ -14,6 +14,7 @@ pytest.importorskip("torch", reason="torch is not installed; pip install 'motifd
 
 import soundfile
 
+import motifdb
 from motifdb.catalog.store import open_snapshot
 from motifdb.errors import UsageError
 from motifdb.pipelines.progress import Quiet
@@ -62,6 +63,15 @@ def test_the_loudest_moment_of_each_recording_is_0_db(front_end: FrontEndConfig)
     assert max(greatest[:2]) == pytest.approx(60, abs=1e-3)
     assert max(greatest[2], greatest[4]) == pytest.approx(60, abs=1e-3)
     assert greatest[1] < 35, "a soft clip stays soft beside the loud one of its recording"
+
+
+def test_clips_that_overlap_are_heard_once_and_alike() -> None:
+    pcm = np.concatenate([sung(9000, 0.4, 1), sung(5000, 0.01, 2)])
+    start = np.array([0, 512, 4000, 9000, 10_000])
+    packed = Packed(pcm, start, np.array([6000, 6000, 5000, 3000, 4000]), RATE_HZ)
+    whole = Packed(pcm, np.array([0, 9000]), np.array([9000, 5000]), RATE_HZ)
+    expected = recording_gain(whole, ["x", "y"], MEL)
+    assert recording_gain(packed, list("xxxyy"), MEL).tolist() == expected[[0, 0, 0, 1, 1]].tolist()
 
 
 def test_long_sound_is_measured_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +172,22 @@ def test_prediction_hears_a_file_as_training_did_however_loud(
     in_training = predictor.trained.probabilities(fold.packed, np.array([row]))[0]
     names = predictor.trained.classes
     assert heard_as[0] == pytest.approx(dict(zip(names, in_training.tolist(), strict=True)), abs=0.02)
+
+
+def test_a_dataset_gives_clips_at_another_rate_and_resumes_at_it_only(trained: tuple[Small, str]) -> None:
+    clips = motifdb.open(str(trained[0].path)).clips("file")
+    at = {
+        rate: clips.to_torch(part="train", fold=1, shuffle=False, sample_rate_hz=rate, cache=None)
+        for rate in (16_000, 48_000)
+    }
+    lengths = {rate: [len(item.samples) for item in dataset] for rate, dataset in at.items()}
+    assert lengths[48_000] == [3 * n for n in lengths[16_000]]
+    state = at[48_000].state_dict()
+    at[48_000].load_state_dict(state)
+    with pytest.raises(UsageError, match="its sample_rate_hz is 48000, here it is 16000"):
+        at[16_000].load_state_dict(state)
+    older = {k: v for k, v in at[16_000].state_dict().items() if k != "sample_rate_hz"}
+    at[16_000].load_state_dict(older)
 
 
 def test_setting_another_kind_takes_its_rate_and_hop_along() -> None:

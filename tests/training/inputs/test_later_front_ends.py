@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -118,6 +120,15 @@ def test_another_kind_takes_its_own_defaults_and_keeps_what_was_set() -> None:
     for kind in KINDS:
         assert FrontEndConfig().of_kind(kind) == FrontEndConfig(kind)  # type: ignore[arg-type]
         assert FrontEndConfig(kind).of_kind("log-mel") == FrontEndConfig()  # type: ignore[arg-type]
+
+
+def test_parameters_of_earlier_recipes_are_what_they_were() -> None:
+    # a run's id is a hash of them: one that is done must not be trained again
+    assert asdict(FrontEndConfig()) == {
+        "kind": "log-mel", "sample_rate_hz": 16_000, "window_samples": 400, "n_fft": None, "hop_samples": 160,
+        "n_bands": 128, "n_mfcc": 40, "floor": 1e-10, "standardise": True, "standardise_by": "band",
+        "pad_to": None, "remove_mean": False, "remove_cosines": 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
