@@ -7,10 +7,10 @@
 
 Corpora in which many singers share several works are private (DAMP, DAMP-balanced) or small. This one has their shape:
 a complete table of singers and works. What belongs to a **voice** is formants, spectral tilt, breath, vibrato, glides,
-drift, tonic and tempo; what belongs to a **song** is mode, notes, rhythm, key and words (its vowels); what belongs to
-one **performance** alone is uneven timing, loudness, jitter and the colour of its microphone. The last is there because a
-recording of each its own is how such corpora come about, and a corpus without it would be told apart by any mean
-spectrum.
+drift, range and tempo; what belongs to a **song** is mode, notes, rhythm, key and words (its vowels); what belongs to
+one **performance** alone is uneven timing, loudness, jitter and the colour of its microphone. A song has one key for all, as
+over a backing track (how DAMP was sung): each voice takes the octave that is nearest to its own range. So mean chroma and
+mean spectrum know songs as well as voices, which is what makes the two hard to tell apart in practice.
 
 The same arguments give the same bytes; one singer or song more leaves the others as they are.
 """
@@ -45,7 +45,7 @@ N_MOTIFS, N_RENDITIONS = 2, 3
 _VOICE, _SONG, _PERFORMANCE = 1, 2, 3
 """First word of the seeds of what belongs to a voice, to a song and to one performance."""
 
-_KEYS_SEMITONES = (-3, -2, -1, 0, 1, 2, 3)
+_N_KEYS = 12
 _N_TRAITS = 8
 _SLOPE_DB, _PEAK_DB = 1.5, 4.0
 _UNEVEN_TIMING = 0.05
@@ -62,7 +62,10 @@ class Singer:
 
 @dataclass(frozen=True)
 class Work:
-    """A song as written, for a tonic of 440 Hz, with its words as one vowel for each run of voice."""
+    """A song as written, for a tonic of 440 Hz, with its words as one vowel for each run of voice.
+
+    `key_semitones` is the pitch class of its tonic over A.
+    """
 
     name: str
     mode: str
@@ -162,6 +165,8 @@ def make_works(n_songs: int, seed: int) -> list[Work]:
     """Songs with motifs of their own, each at least `MIN_SONG_S` long at any singer's tempo."""
     taken: set[str] = set()
     works = []
+    # twelve songs have twelve keys before one comes again
+    keys = np.random.default_rng((seed, _SONG)).permutation(_N_KEYS).tolist()
     for w in range(n_songs):
         rng = np.random.default_rng((seed, _SONG, w))
         name, mode = f"song-{w + 1}", list(MODES)[w % len(MODES)]
@@ -169,10 +174,17 @@ def make_works(n_songs: int, seed: int) -> list[Work]:
         song = _long_enough(motifs, mode, rng)
         n_runs = int(np.sum(~np.isnan(song.notes_cents) & np.r_[True, np.isnan(song.notes_cents[:-1])]))
         # words favour some vowels, as a text does
-        weights = rng.dirichlet(np.full(len(VOWELS_HZ), 1.5))
+        weights = rng.dirichlet(np.full(len(VOWELS_HZ), 0.8))
         vowels = "".join(rng.choice(list(VOWELS_HZ), n_runs, p=weights))
-        works.append(Work(name, mode, song, vowels, int(rng.choice(_KEYS_SEMITONES))))
+        works.append(Work(name, mode, song, vowels, keys[w % _N_KEYS]))
     return works
+
+
+def sung_tonic_cents(singer: Singer, work: Work) -> float:
+    """The tonic of a song in a voice, in cents over 440 Hz: the song's key in the octave nearest to the voice's own tonic."""
+    own_cents = 1200.0 * float(np.log2(singer.voice.tonic_hz / 440.0))
+    key_cents = 100.0 * work.key_semitones
+    return key_cents + 1200.0 * round((own_cents - key_cents) / 1200.0)
 
 
 def perform(
@@ -190,8 +202,7 @@ def perform(
     durations_s = singer.tempo * song.durations_s * np.clip(uneven, 0.8, 1.25)
     written_s = np.concatenate(([0.0], np.cumsum(song.durations_s)))
     sung_s = np.concatenate(([0.0], np.cumsum(durations_s)))
-    tonic_cents = 1200.0 * np.log2(singer.voice.tonic_hz / 440.0) + 100.0 * work.key_semitones
-    f0_hz = melody_f0(song.notes_cents + tonic_cents, durations_s, singer.voice, rng)
+    f0_hz = melody_f0(song.notes_cents + sung_tonic_cents(singer, work), durations_s, singer.voice, rng)
     sound = sing(f0_hz, work.vowels, SAMPLE_RATE_HZ, singer.voice, rng)
     starts, ends = (
         np.interp([getattr(r, side) for r in song.renditions], written_s, sung_s)

@@ -20,6 +20,7 @@ from motifdb.pipelines.crossed_corpus import (
     make_singer,
     make_works,
     perform,
+    sung_tonic_cents,
 )
 from motifdb.pipelines.demo_corpus import DemoTruth, read_truth
 
@@ -56,14 +57,13 @@ def test_the_motifs_of_a_song_are_the_same_in_every_voice_and_stand_in_its_pitch
     assert {m for m, _ in notes["soprano-1", "song-1"]}.isdisjoint(m for m, _ in notes["soprano-1", "song-2"])
     works = {w.name: w for w in make_works(2, 1)}
     for s, name in enumerate(("soprano-1", "alto-1")):
-        voice = make_singer(s, 1).voice
+        singer = make_singer(s, 1)
         for work in works.values():
             path = of[name, work.name]
             f0 = np.loadtxt(corpus.folder / "f0" / f"{name}-{work.name}.f0.csv", delimiter=",", skiprows=1)
             for r in (r for r in truth if r.path == path and r.variation != "ornamented"):
                 inside = f0[(f0[:, 0] >= r.start_s) & (f0[:, 0] < r.end_s) & (f0[:, 1] > 0), 1]
-                tonic_hz = voice.tonic_hz * 2 ** (work.key_semitones / 12)
-                heard = 12 * np.log2(np.median(inside) / tonic_hz)
+                heard = 12 * np.log2(np.median(inside) / 440) - sung_tonic_cents(singer, work) / 100
                 assert min(r.notes) - 1 <= heard <= max(r.notes) + 1
 
 
@@ -85,6 +85,16 @@ def test_voices_differ_in_every_trait() -> None:
     # six of a kind fill their range of tonics instead of falling together
     tonics = sorted(12 * np.log2(v["tonic_hz"] / voices[0]["tonic_hz"]) for v in voices[::4])
     assert 1.0 < tonics[-1] - tonics[0] <= 3.0
+
+
+def test_a_song_has_one_key_in_the_octave_nearest_to_each_voice() -> None:
+    singers, works = [make_singer(s, 1) for s in range(8)], make_works(6, 1)
+    assert len({w.key_semitones for w in works}) == 6
+    for work in works:
+        tonics = [sung_tonic_cents(singer, work) for singer in singers]
+        assert {round(t) % 1200 for t in tonics} == {100 * work.key_semitones}
+        for singer, tonic in zip(singers, tonics, strict=True):
+            assert abs(1200 * np.log2(singer.voice.tonic_hz / 440) - tonic) <= 600
 
 
 def test_without_noise_a_singer_is_perfect() -> None:
