@@ -54,19 +54,27 @@ def plot_points(
     canvas.save(figure, target, title)
 
 
+def style(i: int) -> tuple[str, str]:
+    """Colour and shape of the i-th name: shapes change with every colour, and colours come again with other shapes.
+
+    >>> len({style(i) for i in range(56)}), style(0)[0] == style(7)[0]
+    (56, True)
+    """
+    again, colour = divmod(i, len(canvas.COLOURS))
+    return canvas.COLOURS[colour], MARKERS[(colour + again) % len(MARKERS)]
+
+
 def _panel(axis: Any, points: NDArray[np.floating[Any]], values: Sequence[str]) -> None:
     names = sorted(set(values))
     given = np.asarray(values, dtype=np.str_)
-    n_colours = len(canvas.COLOURS)
     for i, name in enumerate(names):
-        own = points[given == name]
+        own, (colour, marker) = points[given == name], style(i)
         axis.scatter(
             own[:, 0],
             own[:, 1],
             s=26,
-            # the shape changes with every colour, so that names which share a colour never share a shape
-            marker=MARKERS[(i + i // n_colours) % len(MARKERS)],
-            color=canvas.COLOURS[i % n_colours],
+            marker=marker,
+            color=colour,
             alpha=0.85,
             linewidths=0,
             label=canvas.plain(name) if len(names) <= _MOST_NAMED else None,

@@ -319,6 +319,12 @@ def test_the_picture_keeps_neighbours_and_is_written(tmp_path: Path) -> None:
         plot_points(points, {"singer": ["a", "b"]}, tmp_path / "u.png")
 
 
+def test_no_two_of_many_names_look_alike() -> None:
+    from motifdb.plots.vectors import style
+
+    assert len({style(i) for i in range(56)}) == 56
+
+
 def test_a_figure_reads_as_text() -> None:
     assert str(Figure("p", "knn_1", 0.25, 0.0, 0.5)) == ".250 (.000 to .500)"
 
