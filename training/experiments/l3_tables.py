@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from motifdb.training.experiments.comparisons import Comparison, Judged, choice_means, compare_all
+from motifdb.training.experiments.comparisons import LEVEL, Comparison, Judged, choice_means, compare_all
 from motifdb.training.experiments.downstream_job import PROTOCOL, accuracy_by_fold, pooled_accuracy
 from motifdb.training.experiments.measured import Measured, gather, spread
 from motifdb.training.experiments.published_l3 import (
@@ -46,7 +46,8 @@ class Row:
     value, low, high : its figure with an interval
     deviation : over folds
     chance : what a guess scores
-    note : such as the p of a test
+    p : of a signed-rank test
+    note : for programs, what else is to be known
     """
 
     table: str
@@ -59,25 +60,31 @@ class Row:
     chance: float | None = None
     published: float | None = None
     n: int | None = None
+    p: float | None = None
     note: str = ""
 
     def shown(self) -> dict[str, Any]:
         """For people."""
         text = "-" if self.value is None else _share(self.value)
         if self.table == DIFFERENCE and self.value is not None:
-            text = f"{100 * self.value:+.1f} %"
+            text = f"{100 * self.value:+.1f} points"
         if self.deviation is not None:
             text += f" ±{_share(self.deviation)}"
-        is_known = self.low is not None and self.high is not None
+        interval = "-"
+        if self.low is not None and self.high is not None:
+            interval = f"{_share(self.low)} to {_share(self.high)}"
+        elif self.p is not None:
+            interval = f"p = {self.p:.2g}"
+        beside = "-" if self.chance is None else f"guess {_share(self.chance)}"
+        if self.published is not None:
+            beside = f"printed {_share(self.published)}"
         return {
             "table": self.table,
             "what": self.what,
             "on": self.on,
             "accuracy": text,
-            "interval": f"{_share(self.low or 0.0)} to {_share(self.high or 0.0)}" if is_known else "-",
-            "chance": "-" if self.chance is None else _share(self.chance),
-            "printed": "-" if self.published is None else _share(self.published),
-            "note": self.note,
+            "interval": interval,
+            "beside": beside,
         }
 
     def long(self) -> dict[str, Any]:
@@ -231,7 +238,7 @@ def published_rows(corpus: PublishedCorpus | None) -> list[Row]:
     """What l3-2019 prints for the corpus whose classes these are."""
     if corpus is None:
         return []
-    on = f"{corpus.n_folds} folds"
+    on = f"{corpus.n_clips:,} clips"
     return [
         Row(
             DOWNSTREAM,
@@ -290,7 +297,13 @@ def _of(n: int, what: str) -> str:
 def _difference(found: Comparison) -> Row:
     what = f"{found.first} less {found.second}"
     return Row(
-        DIFFERENCE, what, _of(found.n_pairs, "pair"), found.difference, n=found.n_pairs, note=found.text
+        DIFFERENCE,
+        what,
+        _of(found.n_pairs, "pair"),
+        found.difference,
+        n=found.n_pairs,
+        p=found.p,
+        note=found.text,
     )
 
 
@@ -329,6 +342,12 @@ def l3_notes(report: L3Report, snapshot: Snapshot) -> list[str]:
             f" ({folds.fold} {', '.join(folds.names)}); chance is the majority class"
         )
         notes += folds.notes
+        n_folds = max((len({fold for fold, _ in ids}) for ids in report.judged.run_ids.values()), default=0)
+        if n_folds and 2.0 ** (1 - n_folds) > LEVEL:
+            notes.append(
+                f"p is of Wilcoxon's signed-rank test, two-sided; over {_of(n_folds, 'fold')} it is never below {2.0 ** (1 - n_folds):.3g}, so no"
+                " difference between two embeddings can be called significant here"
+            )
         if report.judged.n_run:
             notes.append(
                 f"{report.judged.n_run} searches run, {report.judged.n_done_before} were done before"
