@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from motifdb.errors import MotifdbError
 from motifdb.ids import content_id
+from motifdb.training.encoders.avc_baseline import N_PAIRS, PER_SOURCE, baseline_answers
 from motifdb.training.encoders.avc_recipes import AvcRecipe
 from motifdb.training.encoders.fit import FitConfig, Fitted, Look, fit, precision, seeded_weights
 from motifdb.training.encoders.store import EncoderFigure, EncoderResult, checkpoint_of, encoder_id
@@ -46,6 +47,8 @@ FAILURES = "failures.json"
 """In an encoder's folder: videos that turned out not to be decodable while it was trained."""
 
 CHANCE = 0.5
+BASELINE = "accuracy of mean colour and spectrum"
+"""Among an encoder's figures: a linear model without towers (`motifdb.training.encoders.avc_baseline`)."""
 
 OnLook = Callable[[dict[str, Any]], None]
 OnStep = Callable[[int, int], None]
@@ -125,7 +128,7 @@ def train_avc(
     Returns
     -------
     A failed result where the loss is no number any more. Its `data` holds how many videos there were, and by name those that could not
-    be used; figures are of pairs of held-out videos, beside chance.
+    be used; figures are of pairs of held-out videos, beside chance and, on test, what mean colour and spectrum give without towers.
 
     Raises
     ------
@@ -264,12 +267,16 @@ class _Run:
         )
 
     def figures(self, fitted: Fitted) -> list[EncoderFigure]:
-        """On the pairs of valid and test."""
-        return [
+        """On the pairs of valid and test, and what mean colour and spectrum alone give on test."""
+        found = [
             figure
             for part in ("valid", "test")
             for figure in avc_figures(part, fitted.module, *self.pairs(part))
         ]
+        pairs, group = self.pairs("test")
+        n = min(N_PAIRS, 4 * self.recipe.n_judged)
+        said = baseline_answers(self.stream.fixed(n, PER_SOURCE)[0], pairs)
+        return [*found, _accuracy("test", BASELINE, (said == pairs.is_same).astype(np.float64), group)]
 
     def store_failures(self, place: Path) -> list[str]:
         """Write down videos that turned out not to be decodable; give lines about them."""
@@ -338,18 +345,30 @@ def avc_figures(part: str, network: Any, pairs: Pairs, group: NDArray[np.int64])
 
     ``trivial`` is one answer for all: chance for the accuracy, for the loss the entropy of how many pairs are together.
     """
-    from motifdb.training.scores.figures import bootstrap_mean
-
     logits = answers(network, pairs)
     is_right = (logits.argmax(1) == pairs.is_same).astype(np.float64)
     cost = _costs(logits, pairs.is_same)
     share = float(pairs.is_same.mean())
     entropy = -sum(p * np.log(p) for p in (share, 1 - share) if p > 0)
-    figures = []
-    for metric, values, trivial in (("accuracy", is_right, CHANCE), ("loss", cost, float(entropy))):
-        low, high = bootstrap_mean(values, group)
-        figures.append(EncoderFigure(part, metric, float(values.mean()), low, high, trivial))
-    return figures
+    return [
+        _accuracy(part, "accuracy", is_right, group),
+        _figure(part, "loss", cost, group, float(entropy)),
+    ]
+
+
+def _accuracy(
+    part: str, metric: str, is_right: NDArray[np.float64], group: NDArray[np.int64]
+) -> EncoderFigure:
+    return _figure(part, metric, is_right, group, CHANCE)
+
+
+def _figure(
+    part: str, metric: str, values: NDArray[np.float64], group: NDArray[np.int64], trivial: float
+) -> EncoderFigure:
+    from motifdb.training.scores.figures import bootstrap_mean
+
+    low, high = bootstrap_mean(values, group)
+    return EncoderFigure(part, metric, float(values.mean()), low, high, trivial)
 
 
 def survey_lines(found: Survey) -> list[str]:

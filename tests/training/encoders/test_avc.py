@@ -17,6 +17,7 @@ from motifdb.catalog.snapshot import open_snapshot  # noqa: E402
 from motifdb.catalog.store import create  # noqa: E402
 from motifdb.errors import NotFoundError, UsageError  # noqa: E402
 from motifdb.training.encoders.avc import (  # noqa: E402
+    BASELINE,
     AvcNetwork,
     answers,
     as_batch,
@@ -133,7 +134,9 @@ def test_training_says_what_it_learnt_from_and_what_it_could_not_use(
 
 def test_figures_stand_beside_chance_with_intervals(trained: EncoderResult) -> None:
     figures = {(f.part, f.metric): f for f in trained.figures}
-    assert set(figures) == {(part, metric) for part in ("valid", "test") for metric in ("accuracy", "loss")}
+    own = {(part, metric) for part in ("valid", "test") for metric in ("accuracy", "loss")}
+    assert set(figures) == {*own, ("test", BASELINE)}
+    assert figures["test", BASELINE].trivial == 0.5
     for part in ("valid", "test"):
         accuracy, loss = figures[part, "accuracy"], figures[part, "loss"]
         assert accuracy.trivial == 0.5
@@ -208,7 +211,7 @@ def test_other_videos_can_be_judged_and_only_their_test_part(
 ) -> None:
     network, _ = load_network(root / checkpoint_of(trained.encoder_id), "cpu")
     found = {f.metric: f.value for f in evaluate_avc(network, videos, workers=0)}
-    own = {f.metric: f.value for f in trained.figures if f.part == "test"}
+    own = {f.metric: f.value for f in trained.figures if f.part == "test" and f.metric != BASELINE}
     assert found == pytest.approx(own, abs=1e-6)
 
 
