@@ -66,7 +66,7 @@ def answer(path: Path, asked: Asked, say: Say) -> Answer:
         for name in names
         for seed in asked.seeds
     ]
-    folds = Folds(path, base.front_end.sample_rate_hz, voicing=base.voiced_only)
+    folds = Folds(path, base.front_end.sample_rate_hz, voicing=recipes[names[0]].voiced_only)
     cells = run_encoders(
         path, plans, folds, Lines(), say, device=asked.device, is_long_fine=asked.is_long_fine
     )

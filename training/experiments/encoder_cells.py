@@ -46,7 +46,8 @@ class EncoderCells:
 
     Attributes
     ----------
-    rows : by plan, the row of `encoders`; failed ones too
+    rows : by plan, the row of `encoders` of those that did not fail
+    heard : what must be known of the clips: voicing, who validates, where their sound comes from
     """
 
     rows: dict[EncoderPlan, dict[str, Any]] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class EncoderCells:
     n_run: int = 0
     cpu_s: float = 0.0
     failed: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         """What was done, for people."""
@@ -62,7 +64,7 @@ class EncoderCells:
             said.append(
                 f"{self.n_run} encoders trained ({self.cpu_s:.0f} s of processor time), {self.n_done_before} were there before"
             )
-        return [*said, *(f"failed: {line}" for line in self.failed)]
+        return [*self.heard, *said, *(f"failed: {line}" for line in self.failed)]
 
 
 class Folds:
@@ -119,6 +121,7 @@ def run_encoders(
     for key in dict.fromkeys((plan.split_id, plan.fold) for plan in plans):
         progress.start("reading sound")
         data = folds.of(*key)
+        cells.heard += [text for text in (*data.notes, data.packed.note) if text and text not in cells.heard]
         own = [plan for plan in plans if (plan.split_id, plan.fold) == key]
         snapshot = open_snapshot(path)
         for plan in own:

@@ -125,6 +125,7 @@ def run_siamese(path: Path, asked: Asked, say: Say) -> SiameseReport:
     base = scale_recipe(asked)
     names = chosen_cells([f"{f}/{a}" for f in FRONT_ENDS for a in AGGREGATIONS], asked.cells)
     recipes = {name: cell_recipe(name, base, asked) for name in names}
+    voiced_only = recipes[names[0]].voiced_only
     compared = _compared(path, asked)
     divided = divide(path, one_set(asked.clips), label=asked.label or "singer", only_folds=asked.only_folds)
     say(divided.notes[-1])
@@ -136,11 +137,10 @@ def run_siamese(path: Path, asked: Asked, say: Say) -> SiameseReport:
         for seed in asked.seeds
     ]
     works = works_of(open_snapshot(path), divided.split_id)
-    n_alone: list[int] = []
 
     def judge(data: PairData, rows: Mapping[EncoderPlan, dict[str, Any]]) -> None:
-        performances = Performances.of_test(data, works, voiced_only=base.voiced_only)
-        _say_about(report, data, performances, n_alone)
+        performances = Performances.of_test(data, works, voiced_only=voiced_only)
+        _say_about(report, data, performances)
         snapshot = open_snapshot(path)
         figures = stored_figures(snapshot, [row["encoder_id"] for row in rows.values()])
         for plan, row in rows.items():
@@ -162,7 +162,7 @@ def run_siamese(path: Path, asked: Asked, say: Say) -> SiameseReport:
             report.figures.setdefault(name, []).append(figures_of(vectors, performances, distance=distance))
 
     report.parameters = {name: n_parameters(recipe) for name, recipe in recipes.items()}
-    folds = Folds(path, base.front_end.sample_rate_hz, voicing=base.voiced_only)
+    folds = Folds(path, base.front_end.sample_rate_hz, voicing=voiced_only)
     report.cells = run_encoders(
         path, plans, folds, Lines(), say, device=asked.device, is_long_fine=asked.is_long_fine, on_fold=judge
     )
@@ -225,11 +225,10 @@ def sounds(path: Path, data: PairData, sample_rate_hz: int) -> Any:
     return pack(open_snapshot(path), data.examples, sample_rate_hz=sample_rate_hz)
 
 
-def _say_about(report: SiameseReport, data: PairData, performances: Performances, n_alone: list[int]) -> None:
+def _say_about(report: SiameseReport, data: PairData, performances: Performances) -> None:
     """What must be known of a fold to read its figures."""
     singers = list(performances.singer)
     alone = sum(singers.count(s) == 1 for s in set(singers))
-    n_alone.append(alone)
     has_works = sorted({w for w in performances.work if w is not None})
     text = (
         f"fold {data.fold}: {len(performances)} performances of {len(set(singers))} singers test"
@@ -238,10 +237,7 @@ def _say_about(report: SiameseReport, data: PairData, performances: Performances
         + (f"; {performances.n_unvoiced} have no voiced clip" if performances.n_unvoiced else "")
     )
     report.notes.append(text)
-    report.notes += [note for note in data.notes if note not in report.notes]
     report.without_works = why_no_works(performances)
-    if data.packed.note and data.packed.note not in report.notes:
-        report.notes.append(data.packed.note)
 
 
 def _points(

@@ -20,7 +20,13 @@ from motifdb.training.encoders.losses import collapse_loss
 from motifdb.training.encoders.pair_data import PairData, read_pair_data, stretches, with_valid_singers
 from motifdb.training.encoders.recipes import SIAMESE_RECIPES, SiameseRecipe, find_siamese_recipe
 from motifdb.training.encoders.siamese import loss_interval, make_network, train_siamese, vectors_of
-from motifdb.training.encoders.store import load_encoder, store_encoder, stored_encoder, stored_figures
+from motifdb.training.encoders.store import (
+    EncoderResult,
+    load_encoder,
+    store_encoder,
+    stored_encoder,
+    stored_figures,
+)
 from motifdb.training.encoders.train_job import train_encoders
 from motifdb.training.fitting.checkpoint import CheckpointError
 from motifdb.training.inputs.packed import Packed
@@ -73,13 +79,13 @@ def data(small: Small) -> PairData:
 
 
 @pytest.fixture(scope="module")
-def trained(small: Small, data: PairData) -> siamese.EncoderResult:
+def trained(small: Small, data: PairData) -> EncoderResult:
     result = train_siamese(TINY, data, small.path, device="cpu")
     store_encoder(small.path, result)
     return result
 
 
-def test_it_learns_voices_that_tell_new_ones_apart(trained: siamese.EncoderResult) -> None:
+def test_it_learns_voices_that_tell_new_ones_apart(trained: EncoderResult) -> None:
     figures = {(f.part, f.metric): f for f in trained.figures}
     loss, eer = figures["test", "loss"], figures["test", "eer"]
     assert loss.trivial == 0.25 and eer.trivial == 0.5
@@ -92,9 +98,7 @@ def test_it_learns_voices_that_tell_new_ones_apart(trained: siamese.EncoderResul
     assert trained.data["valid"] == {"clips": 4, "singers": 2, "recordings": 4}
 
 
-def test_what_is_stored_gives_the_same_vectors(
-    small: Small, data: PairData, trained: siamese.EncoderResult
-) -> None:
+def test_what_is_stored_gives_the_same_vectors(small: Small, data: PairData, trained: EncoderResult) -> None:
     snapshot = open_snapshot(small.path)
     row = stored_encoder(snapshot, trained.encoder_id)
     assert row is not None and stored_figures(snapshot, [trained.encoder_id])[trained.encoder_id]
@@ -114,7 +118,7 @@ def test_what_is_stored_gives_the_same_vectors(
 
 
 def test_the_same_call_trains_nothing_and_others_are_other_encoders(
-    small: Small, data: PairData, trained: siamese.EncoderResult
+    small: Small, data: PairData, trained: EncoderResult
 ) -> None:
     steps: list[int] = []
     again = train_siamese(TINY, data, small.path, device="cpu", on_step=lambda n, most: steps.append(n))
@@ -131,7 +135,7 @@ def test_the_same_call_trains_nothing_and_others_are_other_encoders(
 
 
 def test_a_folder_that_holds_another_network_is_refused(
-    small: Small, trained: siamese.EncoderResult, tmp_path: Path
+    small: Small, trained: EncoderResult, tmp_path: Path
 ) -> None:
     row = {"encoder_id": "0" * 20, "kind": "siamese", "name": "x"}
     with pytest.raises(CheckpointError, match="there is no checkpoint at"):
