@@ -102,6 +102,29 @@ def test_without_noise_a_singer_is_perfect() -> None:
     assert (singer.voice.drift_cents, singer.voice.jitter_cents, singer.voice.breath) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("options", "n_singers", "n_songs"), [((), 8, 6), (("--singers", "24", "--songs", "14"), 24, 14)]
+)
+def test_the_command_sings_eight_voices_by_six_songs_unless_told(
+    options: tuple[str, ...],
+    n_singers: int,
+    n_songs: int,
+    corpus: DemoTruth,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def make(*arguments: object) -> DemoTruth:
+        asked.append(arguments)
+        return corpus
+
+    monkeypatch.setattr("motifdb.pipelines.crossed_corpus.make_crossed_corpus", make)
+    ran = CliRunner().invoke(app, ["demo-corpus", str(tmp_path / "c"), "--crossed", "--seed", "5", *options])
+    assert ran.exit_code == 0 and f"{n_singers} voices × {n_songs} songs" in ran.output
+    assert asked == [(tmp_path / "c", n_singers, n_songs, 5, 1.0)]
+
+
 def test_what_cannot_be_crossed_is_refused(tmp_path: Path) -> None:
     for n_singers, n_songs, word in ((1, 3, "singers"), (3, 1, "songs")):
         with pytest.raises(UsageError, match=f"at least 2 {word}, got 1"):

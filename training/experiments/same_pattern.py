@@ -121,6 +121,7 @@ def run_same_pattern(path: Path, asked: Asked, say: Say) -> Report:
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.query.vectors.read import vectors_of
     from motifdb.training.clips.clip_facts import facts_of
+    from motifdb.training.embedding.registry import find_embedder
     from motifdb.training.scores.figures import store_figures
     from motifdb.training.splits.examples import find_clips
 
@@ -132,6 +133,9 @@ def run_same_pattern(path: Path, asked: Asked, say: Say) -> Report:
     sung = read_sung(snapshot, facts, asked)
     report = Report(notes=list(sung.notes))
     found: dict[str, Vectors] = {}
+    for model, weights in _models(asked):
+        # a name that is none is said now, not after minutes of embedding with the others
+        find_embedder(model, snapshot, root=path, weights=weights, device=asked.device)
     for model, weights in _models(asked):
         analysis_id = _embedded(path, clips_id, model, weights, asked.device, say)
         vectors = vectors_of(open_snapshot(path), analysis_id)

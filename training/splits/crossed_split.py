@@ -59,6 +59,10 @@ def crossed_split(config: SplitConfig, facts: ClipFacts) -> Split:
         notes.append(
             f"{n_kept:,} of {len(cells):,} pairs of {who} and {what} are in a table; the others would join two parts"
         )
+    if config.label == who:
+        notes.append(
+            f"every {who} of test is new, so no classifier can name them: such parts are for vectors, judged by neighbours"
+        )
     if not found.is_best:
         notes.append("the solver's time ended before it was proved that no better division exists")
     return Split(
