@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ OFFERS = {
 def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = install(tmp_path / "site", "loud-voices", "loud_voices", LOUDNESS, OFFERS)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(__import__("sys").modules, "loud_voices", raising=False)
+    monkeypatch.delitem(sys.modules, "loud_voices", raising=False)
     return folder
 
 
@@ -91,6 +93,18 @@ def test_a_model_that_gives_another_size_is_told(plug_in: Path) -> None:
         averaged(find_embedder("clumsy", None), sound)
     with pytest.raises(UsageError, match="hears sound at 16,000 Hz and was given 22,050 Hz"):
         averaged(find_embedder("loudness", None), Packed.of([np.zeros(9, np.int16)], 22_050))
+
+
+def test_the_documented_model_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "embeddings.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (offer,) = re.findall(r'^loudness = "(.*):(.*)"$', page, re.M)
+    monkeypatch.syspath_prepend(
+        str(install(tmp_path / "site", "mine", offer[0], source, {"loudness": offer[1]}))
+    )
+    monkeypatch.delitem(sys.modules, offer[0], raising=False)
+    model = find_embedder("loudness", None)
+    assert averaged(model, Packed.of([np.array([3, -5], np.int16)])).tolist() == [[4.0]]
 
 
 def test_names_and_weights_that_do_not_fit(tmp_path: Path) -> None:

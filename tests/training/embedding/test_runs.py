@@ -13,6 +13,7 @@ import torch
 from motifdb.catalog.store import open_snapshot
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.pipelines.progress import Quiet
+from motifdb.query.fingerprint import fingerprint
 from motifdb.query.vectors.read import vectors_of
 from motifdb.training.embedding.job import EmbedOptions, embed_database
 from motifdb.training.embedding.registry import find_embedder
@@ -66,7 +67,15 @@ def test_vectors_are_those_of_the_layer_before_the_classes(small: Small) -> None
 def test_a_run_embeds_clips_and_is_named_in_their_lineage(small: Small, tmp_path: Path) -> None:
     path = tmp_path / "t.motifdb"
     shutil.copytree(small.path, path)
-    made = embed_database(EmbedOptions("tiny", target="clip"), path, Quiet(), lambda line: None)
+    for limit in (5, None):
+        made = embed_database(
+            EmbedOptions("tiny", target="clip", limit=limit), path, Quiet(), lambda line: None
+        )
+    whole = tmp_path / "whole.motifdb"
+    shutil.copytree(small.path, whole)
+    embed_database(EmbedOptions("tiny", target="clip"), whole, Quiet(), lambda line: None)
+    in_parts, at_once = (fingerprint(open_snapshot(p), ["embeddings"]).overall for p in (path, whole))
+    assert in_parts == at_once, "to the bit"
     assert (made.n, made.n_dims) == (12, 16) and made.name.endswith(", clips of files")
     vectors = vectors_of(open_snapshot(path))
     # three tones, heard for an epoch: those of one voice lie nearer to each other than to others
