@@ -6,6 +6,7 @@ made and the caller compares: base + 1 means nothing came between.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,9 @@ from motifdb.schemas import TABLES, TableSpec
 
 if TYPE_CHECKING:
     import lance
+
+# Lance warns on standard error of what is no fault of a user's, such as empty partitions of an index; it looks when it is imported.
+os.environ.setdefault("LANCE_LOG", "error")
 
 STORAGE_VERSION = "2.2"
 FIRST_VERSION = 1

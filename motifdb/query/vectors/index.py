@@ -50,7 +50,7 @@ LEAST = 256
 PROBES = 24
 """Partitions that a search looks into."""
 
-REFINE = 4
+REFINE = 20
 """For each row wanted, so many are compared in full."""
 
 NUMBERS_AT_ONCE = 1 << 22
