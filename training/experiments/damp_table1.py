@@ -26,6 +26,7 @@ from motifdb.training.experiments.damp_tables import (
     BASELINE_ROWS,
     Table,
     draw,
+    fold_rows,
     long_rows,
     notes_of,
     table_rows,
@@ -66,7 +67,7 @@ def answer(path: Path, asked: Asked, say: Say) -> Answer:
 
     table = run_table(path, asked, Lines(), say)
     return Answer(
-        table_rows(table),
+        fold_rows(table) if asked.is_by_fold else table_rows(table),
         long_rows(table),
         notes_of(table),
         len(table.report.failed),

@@ -116,6 +116,21 @@ def _short(value: float | None, digits: int = 3) -> str:
     return text[1:] if text.startswith("0.") else text
 
 
+def fold_rows(table: Table) -> list[dict[str, Any]]:
+    """A row for each run, with the accuracies that the table has the means of."""
+    rows = []
+    for name in [*(c.name for c in table.cells), *_baselines(table)]:
+        for column in table.columns:
+            for m in table.of(name, column):
+                train = m.train_scores.get("accuracy")
+                values = (None if train is None else train.value, m.value("accuracy"), m.value(RECORDING))
+                named = zip(("train", "clips", "recordings"), values, strict=True)
+                row: dict[str, Any] = {"cell": name, "division": column, "fold": m.fold, "seed": m.seed}
+                row |= {what: None if value is None else round(value, 3) for what, value in named}
+                rows.append(row | {"best epoch": m.best_epoch})
+    return rows
+
+
 def long_rows(table: Table) -> list[dict[str, Any]]:
     """A row for each figure: printed ones, and ours fold by fold with their intervals."""
     rows: list[dict[str, Any]] = []

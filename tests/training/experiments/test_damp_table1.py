@@ -66,7 +66,8 @@ def test_the_printed_table() -> None:
     assert best.name == "cnn/attention/mel" and best.published == (0.9284, 0.7484)
     # in every network and input, aggregation is printed above none
     for network in pub.NETWORKS:
-        test = {c.aggregation: c.published[1] for c in printed if c.network == network and c.input == "mel"}
+        own = [c for c in printed if c.network == network and c.input == "mel"]
+        test = {c.aggregation: c.published[1] for c in own if c.published is not None}
         assert len(test) == 4 and min(test, key=test.__getitem__) == "none"
 
 
@@ -157,6 +158,15 @@ def test_the_long_form_has_every_figure_with_its_interval(table: Table) -> None:
     assert all(r["low"] <= r["value"] <= r["high"] for r in own if r["low"] is not None)
     printed = {r["value"] for r in rows if r["division"] == "published" and r["metric"] == "accuracy"}
     assert printed == {0.7915, 0.6276, 0.9302, 0.7426, 0.5164, 0.2729}
+
+
+def test_every_fold_has_a_row_of_its_own(table: Table) -> None:
+    rows = text.fold_rows(table)
+    assert len(rows) == 2 * (2 + 4)
+    (one,) = [r for r in rows if (r["cell"], r["division"]) == ("cnn/none/mel", damp.BY_SONG)]
+    (run,) = table.of("cnn/none/mel", damp.BY_SONG)
+    assert (one["fold"], one["recordings"]) == (0, round(run.value("recording_accuracy") or 0.0, 3))
+    assert one["train"] == round(run.train_scores["accuracy"].value or 0.0, 3)
 
 
 def test_the_picture(table: Table, tmp_path: Path) -> None:
