@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from motifdb.errors import InputError, UsageError
-from motifdb.pipelines.ray_cluster import ray_cluster
-from motifdb.training.videos.tasks import TASKS
+from motifdb.training.videos import workers
+from motifdb.training.videos.discover import discover
+from motifdb.training.videos.sample import PairStream, SamplingConfig, survey
 from motifdb.training.videos.workers import Children, Here, RayDecoders, decoders
 from tests.training.videos.written import RATE_HZ, write_video
 
@@ -60,15 +61,22 @@ def test_a_handful_needs_no_ray_and_workers_are_counted() -> None:
         pass
 
 
-def test_ray_tasks_answer_like_this_process(tmp_path: Path) -> None:
-    write_video(tmp_path / "a.mkv", sound_s=1.5, pictures_s=1.5)
-    request = (str(tmp_path), "a.mkv", RATE_HZ, [[0.25, 1.0]], 20, 16, [[0.5, 0.5, 0.5, 0, 1, 0, 0]])
-    with ray_cluster(1):
-        pool = RayDecoders(1)
-        there = pool.submit("read", "a.mkv", *request)
-        missing = pool.submit("read", "x", str(tmp_path), "x", *request[2:])
-        for a, b in zip(there()[1], TASKS["read"](*request)[1], strict=True):
-            assert np.array_equal(a, b)
-        with pytest.raises(InputError, match="x cannot be read") as caught:
-            missing()
-    assert caught.value.kind == "unreadable"
+def test_ray_tasks_answer_like_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.mkv", "b.mkv"):
+        write_video(tmp_path / name, sound_s=1.5, pictures_s=1.5)
+    (tmp_path / "b.mkv").write_bytes((tmp_path / "b.mkv").read_bytes() + b"\0")  # no copy of a.mkv
+    (tmp_path / "x.mkv").write_bytes(b"no video")
+    config = SamplingConfig(RATE_HZ, 20, 16, n_sources=2, lifetime=2.0)
+    monkeypatch.setattr(workers, "HANDFUL", 2)
+    files = discover(tmp_path)
+    with decoders(len(files), 1) as pool:
+        assert isinstance(pool, RayDecoders)
+        there = survey(tmp_path, files, pool)
+        pairs = next(PairStream(tmp_path, there.videos, config, 3, pool).batches(6))
+    here = survey(tmp_path, files, Here())
+    assert here == there
+    assert [(f.path, f.kind) for f in there.failures] == [("x.mkv", "undecodable")]
+    for a, b in zip(
+        pairs, next(PairStream(tmp_path, here.videos, config, 3, Here()).batches(6)), strict=True
+    ):
+        assert np.array_equal(a, b)
