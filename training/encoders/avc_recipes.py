@@ -6,7 +6,7 @@ Where the numbers come from
   printed (1e-4 is the default of the released code, 1e-5 what its job files set). Pairs are drawn as in `SamplingConfig`'s defaults. That is 78.6
   million pairs: `max_steps` is the budget of a run that cannot have as many. `front_end.kind` makes it linear or mel128.
 - ``l3-2019-tiny`` is ours, for the generated corpus and a processor: sound at 16 kHz in 32 bands, pictures of 32 pixels, towers of four blocks of one
-  convolution, 8 to 32 channels (with three, the last maps do not reach over all bands, and the largest value of a map says little of pitch).
+  convolution, 8 to 64 channels (with three, the last maps do not reach over all bands, and the largest value of a map says little of pitch).
 """
 
 from __future__ import annotations
@@ -157,12 +157,12 @@ _PRINTED = AvcRecipe(
 _TINY = AvcRecipe(
     "l3-2019-tiny",
     front_end=FrontEndConfig("log-mel", n_bands=32, hop_samples=400, standardise=False),
-    towers=TowerConfig(channels=(8, 16, 32, 32), n_convolutions=1, hidden=64, momentum=0.1),
+    towers=TowerConfig(channels=(8, 16, 32, 64), n_convolutions=1, hidden=64, momentum=0.1),
     sampling=SamplingConfig(sample_rate_hz=16_000, shorter_side=36, crop=32),
-    learning_rate=3e-3,
+    learning_rate=2e-3,
     batch_size=32,
     steps_per_epoch=50,
-    max_epochs=8,
+    max_epochs=16,
     patience=0,
     clip_norm=5.0,
     l2=1e-5,
