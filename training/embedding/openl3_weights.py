@@ -149,7 +149,7 @@ def _from_name(path: Path, representation: str | None, content: str | None) -> t
     if representation is None:
         raise UsageError(
             f"the name {path.name} does not say what these weights hear, and their arrays look alike for all three; say"
-            " --set representation=linear, mel128 or mel256"
+            " --set representation=linear, mel128 or mel256 (in an experiment --set openl3.representation=...)"
         )
     return representation, content
 

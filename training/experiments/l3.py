@@ -42,6 +42,7 @@ class L3Options:
     towers : what to train
     models : embeddings by name (`motifdb.training.embedding.registry`)
     weights : file of OpenL3's weights, or a folder of such files
+    openl3 : options of its embedder beside the size, such as padding (`motifdb.training.embedding.openl3.make_openl3`)
     speaker_weights : file of a speaker model
     clips, label, source : see `official_split`
     downstream : how embeddings are judged
@@ -50,6 +51,7 @@ class L3Options:
     towers: TowerOptions = field(default_factory=TowerOptions)
     models: tuple[str, ...] = ()
     weights: Path | None = None
+    openl3: Mapping[str, Any] = field(default_factory=dict)
     speaker_weights: Path | None = None
     clips: str | None = None
     label: str | None = None
@@ -165,7 +167,8 @@ def _named(options: L3Options, path: Path) -> Iterator[Wanted]:
         yield wanted_of(embedder, None, None, _pairs_seen(path, name, embedder))
     for file in openl3_files(options.weights):
         for n_dims in (6144, 512):
-            embedder = find_embedder(OPENL3, None, weights=file, device=device, options={"n_dims": n_dims})
+            given = {**options.openl3, "n_dims": n_dims}
+            embedder = find_embedder(OPENL3, None, weights=file, device=device, options=given)
             yield wanted_of(embedder, None, openl3_choices(embedder))
     if options.speaker_weights is not None:
         yield wanted_of(find_embedder(SPEAKER, None, weights=options.speaker_weights, device=device))
@@ -224,7 +227,8 @@ SEARCH = ("batch_size", "patience", "learning_rates", "l2s", "hidden")
 def options_of(asked: Asked) -> L3Options:
     """What the command line said.
 
-    ``--epochs`` is of the search; ``--steps`` and ``--set`` of the towers, but ``--set search.NAME`` of the search.
+    ``--epochs`` is of the search; ``--steps`` and ``--set`` of the towers, but ``--set search.NAME`` of the search and ``--set openl3.NAME`` of
+    OpenL3's embedder.
 
     Raises
     ------
@@ -243,6 +247,9 @@ def options_of(asked: Asked) -> L3Options:
         if name in ("learning_rates", "l2s", "hidden"):
             value = tuple(value) if isinstance(value, list | tuple) else (value,)
         own[name] = value
+    openl3 = {
+        key.removeprefix("openl3."): changes.pop(key) for key in list(changes) if key.startswith("openl3.")
+    }
     if asked.epochs is not None:
         own["max_epochs"] = asked.epochs
     try:
@@ -268,6 +275,7 @@ def options_of(asked: Asked) -> L3Options:
         towers=towers,
         models=asked.models,
         weights=asked.weights,
+        openl3=openl3,
         speaker_weights=asked.speaker_weights,
         clips=asked.clips[0] if asked.clips else None,
         label=asked.label,

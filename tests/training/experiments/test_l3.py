@@ -226,7 +226,11 @@ def test_weights_may_be_a_folder_and_settings_go_where_they_belong(tmp_path: Pat
         (tmp_path / name).write_bytes(b"")
     assert [p.name for p in openl3_files(tmp_path)] == ["openl3_audio_mel128_env.h5"]
     assert openl3_files(None) == [] and openl3_files(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
-    options = options_of(Asked(set=("search.l2s=0.1", "n_judged=9"), epochs=3, steps=7, seeds=(0, 1)))
+    asked = Asked(
+        set=("search.l2s=0.1", "n_judged=9", "openl3.padding=package"), epochs=3, steps=7, seeds=(0, 1)
+    )
+    options = options_of(asked)
+    assert options.openl3 == {"padding": "package"}
     assert options.downstream.config.l2s == (0.1,) and options.downstream.config.max_epochs == 3
     assert dict(options.towers.changes) == {"n_judged": 9} and options.towers.steps == 7
     with pytest.raises(UsageError, match="one set of clips at a time"):
