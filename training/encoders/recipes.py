@@ -22,8 +22,8 @@ from motifdb.training.inputs.front_end_config import FrontEndConfig
 WINDOW_COLUMNS, HOP_COLUMNS = 256, 51
 """What a network reads, and from one chopped sample to the next: "20 % hop size" read as an overlap of 80 %."""
 COLUMN_S = 512 / 22_050
-WINDOW_S, HOP_S = 5.94, 1.18
-"""The same in seconds, for `motifdb clips --kind window`: 5.94 s are 256 columns to the column."""
+WINDOW_S, HOP_S = 5.933, 1.1842
+"""The same in seconds, for `motifdb clips --kind window`: half a column less than 256, so that rounding adds none."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ N_FOLDS = 4
 ENOUGH_WORKS = 14
 """Works from which on a crossing is divided as the paper's is, 6/4/4; of fewer none validate, so that those who test are not a handful."""
 
-_HOW_TO_CUT = "`motifdb clips --kind window --window-s 5.94 --hop-s 1.18` cuts the 256 columns that the paper chops recordings into"
+_NEAR_S = 0.02
+"""Windows that differ by less from 256 columns are taken for them."""
 
 
 @dataclass(frozen=True)
@@ -43,39 +44,42 @@ class Divided:
     notes: tuple[str, ...] = field(default=())
 
 
-def window_clips(snapshot: Snapshot, text: str | None) -> tuple[str, list[str]]:
-    """The set of clips that is meant, and what must be known of it: the newest one of windows of about 5.94 s where none is named.
-
-    Raises
-    ------
-    NotFoundError
-        where there is none, saying how to cut them.
-    """
-    from motifdb.training.encoders.recipes import WINDOW_S
+def window_clips(snapshot: Snapshot, text: str | None) -> tuple[str | None, list[str]]:
+    """The set of clips that is meant, and what must be known of it; the newest windows of 256 columns where none is named, if any."""
+    from motifdb.training.encoders.recipes import HOP_S, WINDOW_S
     from motifdb.training.splits.examples import find_clips
 
-    if text is not None:
-        found = find_clips(snapshot, text)
-        (row,) = snapshot.table("analyses", ["parameters"], f"analysis_id = '{found}'").to_pylist()
-        given = json.loads(row["parameters"])
-        if given.get("kind") != "window" or abs(float(given.get("window_s", 0.0)) - WINDOW_S) > 0.02:
-            return found, [f"the clips are not windows of {WINDOW_S} s, as the paper's: {_HOW_TO_CUT}"]
-        return found, []
     rows = snapshot.table("analyses", None, "kind = 'clips'").to_pylist()
     rows.sort(key=lambda row: (row["created_at"], row["analysis_id"]))
-    fitting = [
-        row
-        for row in rows
-        if abs(float(json.loads(row["parameters"]).get("window_s", 0.0)) - WINDOW_S) <= 0.02
+    fitting = [row["analysis_id"] for row in rows if _is_window(json.loads(row["parameters"]), WINDOW_S)]
+    if text is None:
+        return (str(fitting[-1]) if fitting else None), []
+    found = find_clips(snapshot, text)
+    if found in fitting:
+        return found, []
+    return found, [
+        f"the clips are not windows of 256 columns, as the paper's, which `motifdb clips --kind window --window-s {WINDOW_S}"
+        f" --hop-s {HOP_S}` cuts"
     ]
-    if not fitting:
-        others = (
-            f"; --clips takes other clips ({', '.join(sorted({r['name'] for r in rows})[:4])})"
-            if rows
-            else ""
-        )
-        raise NotFoundError(f"there are no windows of {WINDOW_S} s here: {_HOW_TO_CUT}{others}")
-    return str(fitting[-1]["analysis_id"]), []
+
+
+def _is_window(parameters: dict[str, Any], window_s: float) -> bool:
+    is_near = abs(float(parameters.get("window_s", 0.0)) - window_s) <= _NEAR_S
+    return parameters.get("kind") == "window" and is_near
+
+
+def _cut_windows(path: Path) -> str:
+    """Cut every recording into the paper's windows, keeping its sound."""
+    from motifdb.catalog.store import open_writer
+    from motifdb.pipelines.progress import Lines
+    from motifdb.training.clips.clip_job import cut_clips
+    from motifdb.training.clips.clip_options import ClipOptions
+    from motifdb.training.encoders.recipes import HOP_S, WINDOW_S
+    from motifdb.training.encoders.store import LEASE_WAIT_S
+
+    options = ClipOptions(kind="window", window_s=WINDOW_S, hop_s=HOP_S, engine="inline")
+    with open_writer(path, wait_s=LEASE_WAIT_S) as writer:
+        return cut_clips(options, writer, Lines()).analysis_id
 
 
 def divide(
@@ -87,7 +91,7 @@ def divide(
     only_folds: tuple[int, ...] | None = None,
     seed: int = 0,
 ) -> Divided:
-    """Take the newest crossed split of the clips, or make one; else fold by singer.
+    """Take the newest crossed split of the clips, or make one; else fold by singer. Clips are cut where there are none.
 
     Raises
     ------
@@ -100,7 +104,9 @@ def divide(
     from motifdb.training.splits.leaks import leak_reports, leak_text
 
     snapshot = open_snapshot(path)
-    clips_id, notes = window_clips(snapshot, clips)
+    chosen, notes = window_clips(snapshot, clips)
+    clips_id = chosen if chosen is not None else _cut_windows(path)
+    snapshot = open_snapshot(path)
     facts = facts_of(snapshot, clips_id)
     facts.label(label)  # refused here, with the nearest name, where nobody has it
     split_id = _crossed_there(snapshot, clips_id, label, work)

@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; pip install 'motifdb[train]'")
 
 from motifdb.errors import NotFoundError, UsageError  # noqa: E402
+from motifdb.training.encoders import recipes  # noqa: E402
 from motifdb.training.encoders.recipes import SIAMESE_RECIPES  # noqa: E402
 from motifdb.training.encoders.store import EncoderFigure  # noqa: E402
 from motifdb.training.experiments import damp_table2 as table2  # noqa: E402
@@ -132,7 +133,6 @@ def test_what_cannot_be_is_refused(crossed: Small, one_work: Small, tmp_path: Pa
         with pytest.raises((UsageError, NotFoundError), match=said):
             siamese.run_siamese(path, asked, ignore)
 
-    refused(replace(ASKED, clips=()), "no windows of 5.94 s here: `motifdb clips --kind window")
     refused(replace(ASKED, cells=("mel/average",)), r"no cell fits 'mel/average'; .*mel/")
     refused(replace(ASKED, scale="tiny"), "no scale 'tiny'")
     refused(replace(ASKED, engine="ray"), "leave out --engine ray")
@@ -156,9 +156,17 @@ def test_a_paper_scale_on_a_processor_says_how_long_it_takes(one_work: Small) ->
     assert expected_cpu_s(printed, 1000) == pytest.approx(3 * 64 * 1.156e9 * 100 / 8e9, rel=0.01)
 
 
-def test_clips_and_notes(crossed: Small) -> None:
+def test_clips_and_notes(crossed: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     found, notes = window_clips(crossed.snapshot, "files")
-    assert found == crossed.clips_id and "the clips are not windows of 5.94 s" in notes[0]
+    assert found == crossed.clips_id and "the clips are not windows of 256 columns" in notes[0]
+    assert window_clips(crossed.snapshot, None) == (None, [])
+    with pytest.raises(NotFoundError, match=r"no recording lasts 5.933 s"):
+        divide(crossed.path, None)
+    monkeypatch.setattr(recipes, "WINDOW_S", 0.3)
+    monkeypatch.setattr(recipes, "HOP_S", 0.1)
+    windows = divide(crossed.path, None)  # cut where there are none
+    assert windows.clips != crossed.clips_id and divide(crossed.path, None).clips == windows.clips
+    assert window_clips(crossed.snapshot, windows.clips) == (windows.clips, [])
     divided = divide(crossed.path, "files")
     assert divided.is_crossed and "Leaks of split" in divided.notes[-1]
     assert divide(crossed.path, "files").split_id == divided.split_id
