@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="torch is not installed; pip install 'motifdb[train]'")
@@ -14,7 +16,7 @@ import torch
 
 from motifdb.errors import UsageError
 from motifdb.training.inputs.batches import Batch, Batches
-from motifdb.training.inputs.front_end_config import FRONT_ENDS, KINDS, FrontEndConfig
+from motifdb.training.inputs.front_end_config import FRONT_ENDS, KINDS, FrontEndConfig, Kind
 from motifdb.training.inputs.frontends import FrontEnd
 from motifdb.training.inputs.packed import Packed
 from tests.reference import frontends as reference
@@ -56,6 +58,26 @@ def test_a_padded_batch_agrees_with_the_plain_twin(name: str) -> None:
         np.testing.assert_allclose(features[i, :, : expected.shape[1]].numpy(), expected, atol=5e-3)
         if not config.remove_mean:
             assert (features[i, :, expected.shape[1] :] == front_end.silence).all()
+
+
+@settings(deadline=None, max_examples=8)
+@given(
+    st.sampled_from(["mel-db", "l3-linear", "l3-mel128"]),
+    st.lists(st.integers(1, 3000), min_size=1, max_size=3),
+)
+def test_any_lengths_together_agree_with_the_plain_twin(kind: Kind, lengths: list[int]) -> None:
+    config = FrontEndConfig(kind)
+    batch = batch_of(tuple(lengths), config.sample_rate_hz)
+    features, n_columns = FrontEnd(config)(batch.samples, batch.lengths)
+    assert features.shape[2] == n_columns.max()
+    for i, n in enumerate(lengths):
+        expected = reference.features(sung(n, config.sample_rate_hz, i) / 32_768.0, config)
+        assert int(n_columns[i]) == expected.shape[1]
+        found = features[i, :, : expected.shape[1]].numpy()
+        # single precision holds magnitudes to a millionth of the loudest, which is -60 in l3-2019's decibels
+        is_held = expected > -55 if kind.startswith("l3-") else np.ones(expected.shape, bool)
+        np.testing.assert_allclose(found[is_held], expected[is_held], atol=5e-3)
+        assert (found[~is_held] < -50).all()
 
 
 def test_a_second_has_the_shapes_of_the_papers() -> None:
