@@ -149,9 +149,11 @@ def _curves(axis: Any, curves: Sequence[LearningCurve], what: str, y_label: str)
         style = {"color": colour, "linewidth": width, "alpha": alpha, "marker": marker, "markersize": 4}
         label = f"{name} train".strip() if few or i == 0 else None
         axis.plot(curve.epoch, train, linestyle=(0, (2, 2)), label=label, **style)
-        if not np.isnan(valid).all():
+        looked = ~np.isnan(valid)  # a run may look at valid every few epochs only
+        if looked.any():
             label = f"{name} valid".strip() if few or i == 0 else None
-            axis.plot(curve.epoch, valid, label=label, **style)
+            style["marker"] = "o" if looked.sum() == 1 else None
+            axis.plot(curve.epoch[looked], valid[looked], label=label, **style)
         if curve.best_epoch is not None and few:
             at = np.flatnonzero(curve.epoch == curve.best_epoch)
             shown = valid if not np.isnan(valid).all() else train

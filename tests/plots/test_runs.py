@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from motifdb.errors import UsageError
+from motifdb.plots import runs
 from motifdb.plots.runs import LearningCurve, Series, plot_ladder, plot_run, plot_table
 
 
@@ -55,6 +57,18 @@ def test_curves_of_one_epoch_without_valid_of_many_runs(tmp_path: Path) -> None:
     plot_run([curve(4, label=f"seed {i}") for i in range(9)], None, [], tmp_path / "many.png")
     plot_run([], np.eye(60, dtype=np.int64), [f"class {i}" for i in range(60)], tmp_path / "wide.png")
     assert all((tmp_path / f"{n}.png").stat().st_size > 5000 for n in ("one", "many", "wide"))
+
+
+def test_looks_every_few_epochs_are_joined() -> None:
+    from matplotlib.figure import Figure
+
+    whole = curve(6)
+    looks = np.where(np.arange(6) % 2, whole.valid_loss, np.nan)  # epochs 2, 4 and 6
+    axis = Figure().add_subplot()
+    runs._curves(axis, [replace(whole, valid_loss=looks)], "loss", "nat")
+    (valid,) = [line for line in axis.get_lines() if line.get_label() == "valid"]
+    x, y = (np.asarray(values, np.float64) for values in (valid.get_xdata(), valid.get_ydata()))
+    assert x.tolist() == [2, 4, 6] and not np.isnan(y).any()
 
 
 def test_a_table_shows_every_series(tmp_path: Path) -> None:
