@@ -10,7 +10,7 @@ import pytest
 from motifdb.errors import InputError
 from motifdb.training.videos.decode import measure, read_pictures, read_sound
 from motifdb.training.videos.discover import Video
-from tests.training.videos.written import FPS, RATE_HZ, ramp, shade, write_video
+from tests.training.videos.written import FPS, RATE_HZ, ramp, shade, write_song_with_cover, write_video
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "silent.mkv", sound_s=0)
     write_video(folder / "blind.mkv", pictures_s=0)
     write_video(folder / "short.mkv", sound_s=0.8)
+    write_song_with_cover(folder / "song.mp4")
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("no video at all\n" * 100)
     content = (folder / "good.mkv").read_bytes()
@@ -50,6 +51,7 @@ def test_a_video_is_as_long_as_both_tracks_are_there(folder: Path, is_thorough: 
     [
         ("silent.mkv", "no-audio", "silent.mkv holds no audio track"),
         ("blind.mkv", "no-pictures", "blind.mkv holds no video track"),
+        ("song.mp4", "no-pictures", "song.mp4 holds no video track"),
         ("short.mkv", "too-short", "short.mkv has 0.8"),
         ("empty.mp4", "undecodable", "empty.mp4 is empty"),
         ("text.mp4", "undecodable", "text.mp4 cannot be decoded"),

@@ -51,3 +51,24 @@ def write_video(
                 container.mux(audio.encode(block))
             container.mux(audio.encode(None))
     return path
+
+
+def write_song_with_cover(path: Path) -> Path:
+    """An mp4 with sound and a still picture that is marked as a cover."""
+    with av.open(str(path), "w") as container:
+        audio: Any = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+        cover: Any = container.add_stream("mjpeg", rate=1)
+        cover.width = cover.height = 32
+        cover.pix_fmt = "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24").reformat(
+            format="yuvj420p"
+        )
+        frame.pts = 0
+        container.mux([*cover.encode(frame), *cover.encode(None)])
+        for begin in range(0, 2 * RATE_HZ, 1000):
+            block: Any = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.int16), "s16", "mono")
+            block.sample_rate, block.pts = RATE_HZ, begin
+            container.mux(audio.encode(block))
+        container.mux(audio.encode(None))
+    return path
