@@ -48,7 +48,7 @@ def layout_folder_missing(*names: str) -> str:
     """What to get and what to put where, for an experiment whose corpora are not in the database: a sentence each, and how to go on.
 
     >>> print(layout_folder_missing("folder"))
-    a folder for each class (your own) goes into a folder as: <class>/<recording>.wav; `motifdb corpora folder` says more; then `motifdb ingest DIR --layout folder`
+    a folder for each class (your own) goes into a folder as: <class>/<recording>.wav, or manifest.csv with a column path, and one for each label; `motifdb corpora folder` says more; then `motifdb ingest DIR --layout folder`
     """
     sentences = []
     for name in names:

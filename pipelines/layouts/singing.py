@@ -251,7 +251,26 @@ def _first(about: Any, *names: str) -> str | None:
     return None
 
 
+_TABLES = ("manifest.csv", "metadata.csv", "labels.csv")
+
+
 def _folder(folder: Path) -> list[Row]:
+    table = next((folder / name for name in _TABLES if (folder / name).is_file()), None)
+    if table is not None:
+        listed = read_table(table, ("path",))
+        named = [
+            Row(
+                r["path"],
+                said(**{k: v for k, v in r.items() if k not in ("", "path", "f0")}),
+                r.get("f0") or None,
+            )
+            for r in listed
+        ]
+        return only_there(
+            named,
+            sound_files(folder) + files_of(folder, (".pitch", ".pitch.gz", ".f0", ".csv", ".txt")),
+            table.name,
+        )
     rows = []
     for path in sound_files(folder) + files_of(folder, (".pitch", ".pitch.gz", ".f0")):
         place = parts(path)
@@ -378,11 +397,14 @@ OTMM = Layout(
 FOLDER = Layout(
     name="folder",
     title="a folder for each class",
-    about="any corpus whose classes are folders; a table of labels goes with `motifdb ingest DIR --metadata TABLE` instead",
+    about="any corpus whose classes are folders, or that a table lists, such as corpusCOFLA (path, recording, singer, style)",
     access="your own",
     licence="-",
-    put=("<class>/<recording>.wav",),
-    labels={"class": "name of the first folder", "recording": "name of the file"},
+    put=("<class>/<recording>.wav", "or manifest.csv with a column path, and one for each label"),
+    labels={
+        "class": "name of the first folder, where no table lists the files",
+        "recording": "name of the file, likewise",
+    },
     groups=("recording",),
     read=_folder,
 )

@@ -160,6 +160,14 @@ def test_tables_that_cannot_be(name: str, path: str, content: str, words: str, t
     assert "goes into a folder as" in str(raised.value)
 
 
+def test_a_table_in_a_folder_says_what_its_files_are(tmp_path: Path) -> None:
+    MADE["folder"](tmp_path)
+    text(tmp_path, "manifest.csv", "path,singer,style,f0\nhum/one.wav,Ana,debla,hum/one.f0\ngone.wav,B,c,\n")
+    (row,) = find_layout("folder").rows(tmp_path)
+    assert (row.path, row.f0) == ("hum/one.wav", "hum/one.f0")
+    assert row.labels == {"singer": "Ana", "style": "debla"}
+
+
 def test_halves_of_dcase_are_both_needed(tmp_path: Path) -> None:
     sound(tmp_path, "scenes_stereo/bus01.wav")
     with pytest.raises(UsageError, match="no file of the test set"):

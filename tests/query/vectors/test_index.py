@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from motifdb import ids
-from motifdb.catalog.store import Changes, Snapshot, gc, open_snapshot, open_writer
+from motifdb.catalog.store import Changes, Snapshot, compact, gc, open_snapshot, open_writer
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.query.check.indexes import check_indexes
 from motifdb.query.check.report import Context, Violation
@@ -254,3 +254,13 @@ def test_gc_collects_what_is_of_no_vectors(copied: Callable[[], Path]) -> None:
         )
         gc(writer, keep_last=1)
     assert not folder_of(path).exists()
+
+
+def test_compaction_does_not_make_it_old(copied: Callable[[], Path]) -> None:
+    path = copied()
+    add_analysis(path)
+    with open_writer(path) as writer:
+        compact(writer)
+    assert open_snapshot(path).commit > 2
+    found = ask(path)
+    assert not found.is_exact and found.note is None
