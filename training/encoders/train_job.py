@@ -88,7 +88,7 @@ def train_encoders(
             snapshot, split_id, fold, recipe.front_end.sample_rate_hz, voicing=recipe.voiced_only
         )
         progress.close()
-        for line in [*data.notes, *data.sampler(recipe, 0).notes, *_without(data, recipe)]:
+        for line in [*data.notes, *data.sampler(recipe, 0).notes, *unwatched(data, recipe)]:
             say(f"fold {fold}: {line}")
         for seed in seeds:
             _one(recipe, data, path, seed, progress, say, report, device=device, again=again, resume=resume)
@@ -189,8 +189,8 @@ def train_shown(
         progress.close()
 
 
-def _without(data: PairData, recipe: SiameseRecipe) -> list[str]:
-    """What cannot be watched or judged, in clauses."""
+def unwatched(data: PairData, recipe: SiameseRecipe) -> list[str]:
+    """What cannot be watched or judged, a clause each."""
     found = []
     for part, then in (
         ("valid", "every step is taken and the last weights are kept"),
@@ -198,5 +198,5 @@ def _without(data: PairData, recipe: SiameseRecipe) -> list[str]:
     ):
         pairs, why = data.judged_by(part, recipe)
         if pairs is None:
-            found.append(f"{why}: {then}")
+            found.append(f"{why}; {then}")
     return found

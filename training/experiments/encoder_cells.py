@@ -115,14 +115,17 @@ def run_encoders(
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.training.encoders.siamese import siamese_id
     from motifdb.training.encoders.store import stored_encoder
+    from motifdb.training.encoders.train_job import unwatched
 
     cells = EncoderCells()
     is_first = True
     for key in dict.fromkeys((plan.split_id, plan.fold) for plan in plans):
         progress.start("reading sound")
         data = folds.of(*key)
-        cells.heard += [text for text in (*data.notes, data.packed.note) if text and text not in cells.heard]
         own = [plan for plan in plans if (plan.split_id, plan.fold) == key]
+        first = own[0].recipe
+        said = [*data.notes, *data.sampler(first, 0).notes, *unwatched(data, first), data.packed.note]
+        cells.heard += [text for text in said if text and text not in cells.heard]
         snapshot = open_snapshot(path)
         for plan in own:
             row = stored_encoder(snapshot, siamese_id(plan.recipe, data, plan.seed))

@@ -232,7 +232,7 @@ def _say_about(report: SiameseReport, data: PairData, performances: Performances
     has_works = sorted({w for w in performances.work if w is not None})
     text = (
         f"fold {data.fold}: {len(performances)} performances of {len(set(singers))} singers test"
-        + (f", of {len(has_works)} works" if has_works else "")
+        + (f", of {len(has_works)} work{'s' * (len(has_works) != 1)}" if has_works else "")
         + (f"; {alone} singers have one performance and cannot be found again" if alone else "")
         + (f"; {performances.n_unvoiced} have no voiced clip" if performances.n_unvoiced else "")
     )
