@@ -96,7 +96,7 @@ def search(
     format_: OutFormat = Format.table,
     output: Out = None,
 ) -> None:
-    """Find where a melody sounds, in any transposition: ranked places with their distance.
+    """Find where a melody sounds, in any transposition, or what sounds alike: ranked places with their distance.
 
     Examples:
 
