@@ -33,6 +33,7 @@ from motifdb.training.experiments.damp_tables import (
 )
 from motifdb.training.experiments.measured import Measured, gather
 from motifdb.training.experiments.vector_rows import default_rows, run_rows
+from motifdb.training.scores.baselines import BASELINES
 
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
@@ -103,10 +104,11 @@ def run_table(path: Path, asked: Asked, progress: Progress, say: Say) -> Table:
         ray_address=asked.ray_address,
     )
     folds = {column: _folds(open_snapshot(path), split_id, asked) for column, split_id in splits.items()}
-    n_run, cpu_s = run_rows(path, rows, folds, splits, label, NAME, progress)
-    table.report.n_run += n_run
-    table.report.cpu_s += cpu_s
-    _gather(open_snapshot(path), plans, splits, asked, table)
+    own = run_rows(path, rows, folds, splits, label, NAME, progress)
+    table.report.n_run += own.n_run
+    table.report.n_done_before += own.n_done_before
+    table.report.cpu_s += own.cpu_s
+    _gather(open_snapshot(path), plans, splits, folds, own.run_ids, table)
     return table
 
 
@@ -352,13 +354,21 @@ def _too_long(expected_s: float, n: int, asked: Asked) -> str:
 # -- what was found ------------------------------------------------------------------------------------------
 
 
-def _gather(snapshot: Snapshot, plans: Planned, splits: dict[str, str], asked: Asked, table: Table) -> None:
+def _gather(
+    snapshot: Snapshot,
+    plans: Planned,
+    splits: dict[str, str],
+    folds: dict[str, list[int]],
+    of_vectors: set[str],
+    table: Table,
+) -> None:
     runs: dict[str, Measured] = {}
     for column, split_id in splits.items():
-        folds = set(_folds(snapshot, split_id, asked))
         for m in gather(snapshot, {column: split_id}, table.label):
             runs[m.run_id] = m
-            if m.model in BASELINE_ROWS and m.fold in folds:
+            # rows over vectors by id: there may be runs of another speaker model
+            is_row = m.run_id in of_vectors or (m.model in BASELINES and m.model in BASELINE_ROWS)
+            if is_row and m.fold in folds[column]:
                 table.measured.setdefault((m.model, column), []).append(m)
     for plan, name in plans:
         if plan.recipe is not None and (found := runs.get(plan.run_id(table.label))) is not None:

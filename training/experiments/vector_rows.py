@@ -7,7 +7,7 @@ from other sound (a speaker model), or from nothing (the hand-crafted vector), b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,22 @@ if TYPE_CHECKING:
     from motifdb.training.scores.runs import RunResult
 
 Fitted = tuple["BaselineResult", "NDArray[np.float32] | None"]
+
+
+@dataclass
+class RowsReport:
+    """What a call did.
+
+    Attributes
+    ----------
+    run_ids : every run of the rows, made now or before
+    cpu_s : processor seconds of those made now
+    """
+
+    run_ids: set[str] = field(default_factory=set)
+    n_run: int = 0
+    n_done_before: int = 0
+    cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,35 +96,36 @@ def run_rows(
     label: str,
     experiment: str,
     progress: Progress,
-) -> tuple[int, float]:
+) -> RowsReport:
     """Fit and store every row on every fold that has none of it yet.
 
     Parameters
     ----------
     splits : by column, the folds
     columns : by column, the id of the split
-
-    Returns
-    -------
-    How many runs were made, and the processor seconds of fitting them.
     """
-    n_run, cpu_s = 0, 0.0
+    report = RowsReport()
     for row in rows:
         for column, split_id in columns.items():
-            missing = [f for f in splits[column] if not _is_there(path, row, split_id, f, label)]
+            there = {fold: _stored(path, row, split_id, fold, label) for fold in splits[column]}
+            found = [run for run in there.values() if run is not None]
+            report.run_ids |= set(found)
+            report.n_done_before += len(found)
+            missing = [fold for fold, run in there.items() if run is None]
             if not missing:
                 continue
             progress.start(f"vectors of {row.name}, {column}")
             vectors = _vectors(path, row, split_id, missing[0])
             for number in missing:
                 progress.start(f"fitting {row.name}, {column}, fold {number}")
-                run = _run(path, row, split_id, number, vectors, f"{row.name} | {column}", experiment)
-                n_run, cpu_s = n_run + 1, cpu_s + run.cpu_s
-    return n_run, cpu_s
+                made = _run(path, row, split_id, number, vectors, f"{row.name} | {column}", experiment)
+                report.run_ids.add(made.run_id)
+                report.n_run, report.cpu_s = report.n_run + 1, report.cpu_s + made.cpu_s
+    return report
 
 
-def _is_there(path: Path, row: VectorRow, split_id: str, fold: int, label: str) -> bool:
-    """Whether the row was fitted on this fold, with these vectors."""
+def _stored(path: Path, row: VectorRow, split_id: str, fold: int, label: str) -> str | None:
+    """The run of the row on this fold with these vectors; None where there is none."""
     import json
 
     from motifdb.catalog.snapshot import open_snapshot
@@ -117,9 +134,10 @@ def _is_there(path: Path, row: VectorRow, split_id: str, fold: int, label: str) 
     where = (
         f"recipe = {quoted(row.name)} and split_id = {quoted(split_id)} and fold = {fold} and state = 'done'"
     )
-    found = open_snapshot(path).table("runs", ["label", "config"], where).to_pylist()
+    found = open_snapshot(path).table("runs", ["run_id", "label", "config"], where).to_pylist()
     wanted = json.loads(json.dumps(row.embedder.config()))
-    return any(r["label"] == label and json.loads(r["config"]).get("vectors") == wanted for r in found)
+    own = [r for r in found if r["label"] == label and json.loads(r["config"]).get("vectors") == wanted]
+    return min((r["run_id"] for r in own), default=None)
 
 
 def _vectors(path: Path, row: VectorRow, split_id: str, fold: int) -> NDArray[np.float32]:
