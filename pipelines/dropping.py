@@ -23,6 +23,9 @@ from motifdb.pipelines.predicates import AT_ONCE, in_lists, path_predicate, quot
 if TYPE_CHECKING:
     from motifdb.catalog.store import Snapshot
 
+PARTIAL = "partial"
+"""input_hash of a recording that lost some of an analysis's vectors."""
+
 
 @dataclass
 class Dropped:
@@ -186,4 +189,7 @@ def _vectors(
             where = f"analysis_id = {quoted(analysis_id)} and {names}"
             left.update(snapshot.table("embeddings", ["recording_id"], where).column(0).to_pylist())
         out.recount(snapshot, analysis_id, {name: left[name] - n for name, n in n_lost.items()})
+        for row in out.coverage:  # so that the job hears it again, also where the very same places come back
+            if row["analysis_id"] == analysis_id:
+                row["input_hash"] = PARTIAL
     out.stale += [("embedding_metrics", where) for where in in_lists("analysis_id", losing)]

@@ -130,6 +130,18 @@ def test_places_of_motifs_have_vectors_where_sound_is_kept(tmp_path: Path) -> No
     )
     with Context.open(open_snapshot(path), None) as context:
         assert list(vectors.check_vectors(context)) == []
+    # a job that finds the places of a motif anew: its vectors go, and are made again, also where the places are the same
+    motif = rows[0]["motif_id"]
+    n_own = sum(row["motif_id"] == motif for row in rows)
+    with open_writer(path) as writer:
+        committer = Committer(writer, Known.of(writer.snapshot))
+        committer.rows("occurrences", writer.snapshot.table("occurrences", None, f"motif_id = '{motif}'"))
+        committer.replace_rows("occurrences", f"motif_id = '{motif}'")
+        committer.flush("find it anew")
+    assert open_snapshot(path).count("embeddings") == made.n + 2 - n_own, "two others were there"
+    assert embed(path, analysis="gap 0").n == made.n
+    with Context.open(open_snapshot(path), None) as context:
+        assert list(vectors.check_vectors(context)) == []
 
 
 def test_only_some_recordings_and_the_rest_later(path: Path) -> None:
