@@ -21,7 +21,7 @@ from motifdb.training.experiments.cells import Say
 from motifdb.training.experiments.downstream import DownstreamConfig
 from motifdb.training.experiments.downstream_job import DownstreamOptions, DownstreamReport, Wanted
 from motifdb.training.experiments.l3_towers import TowerOptions, Towers, TowersReport, run_towers
-from motifdb.training.experiments.official_folds import OfficialFolds, official_split
+from motifdb.training.experiments.official_folds import FOLD, OfficialFolds, official_split
 
 if TYPE_CHECKING:
     from motifdb.pipelines.progress import Progress
@@ -44,7 +44,7 @@ class L3Options:
     weights : file of OpenL3's weights, or a folder of such files
     openl3 : options of its embedder beside the size, such as padding (`motifdb.training.embedding.openl3.make_openl3`)
     speaker_weights : file of a speaker model
-    clips, label, source : see `official_split`
+    clips, label, fold, source : see `official_split`
     downstream : how embeddings are judged
     """
 
@@ -55,6 +55,7 @@ class L3Options:
     speaker_weights: Path | None = None
     clips: str | None = None
     label: str | None = None
+    fold: str = FOLD
     source: str | None = None
     downstream: DownstreamOptions = field(default_factory=DownstreamOptions)
 
@@ -95,7 +96,7 @@ def run_l3(options: L3Options, path: Path, progress: Progress, say: Say) -> L3Re
         try:
             report.folds = _folds(options, path)
         except (NotFoundError, UsageError) as error:
-            if options.clips is not None or options.label is not None:
+            if options.clips is not None or options.label is not None or options.fold != FOLD:
                 raise
             report.notes.append(f"no embedding was judged: {error}")
             return report
@@ -111,7 +112,7 @@ def run_l3(options: L3Options, path: Path, progress: Progress, say: Say) -> L3Re
 
 
 def _folds(options: L3Options, path: Path) -> OfficialFolds:
-    return official_split(path, options.clips, label=options.label, source=options.source)
+    return official_split(path, options.clips, label=options.label, fold=options.fold, source=options.source)
 
 
 # -- embeddings ----------------------------------------------------------------------------------------------
@@ -228,7 +229,8 @@ def options_of(asked: Asked) -> L3Options:
     """What the command line said.
 
     ``--epochs`` is of the search; ``--steps`` and ``--set`` of the towers, but ``--set search.NAME`` of the search and ``--set openl3.NAME`` of
-    OpenL3's embedder.
+    OpenL3's embedder. ``--set budgets=[200,800]`` trains every tower once for each number of steps. ``--island-label`` names another column of
+    folds than ``fold``.
 
     Raises
     ------
@@ -257,11 +259,18 @@ def options_of(asked: Asked) -> L3Options:
         config.check()
     except TypeError as error:
         raise UsageError(f"a setting of the search is of another kind: {error}") from None
+    budgets = changes.pop("budgets", ())
+    budgets = tuple(budgets) if isinstance(budgets, list | tuple) else (budgets,)
+    if not all(isinstance(n, int) and n > 0 for n in budgets):
+        raise UsageError(
+            f"budgets are numbers of steps, such as --set budgets=[200,800]; got {list(budgets)}"
+        )
     towers = TowerOptions(
         videos=asked.videos,
         scale=asked.scale,
         cells=asked.cells,
         steps=asked.steps,
+        budgets=budgets,
         changes=changes,
         seeds=asked.seeds,
         device=asked.device,
@@ -279,6 +288,7 @@ def options_of(asked: Asked) -> L3Options:
         speaker_weights=asked.speaker_weights,
         clips=asked.clips[0] if asked.clips else None,
         label=asked.label,
+        fold=asked.island or FOLD,
         source=asked.source,
         downstream=DownstreamOptions(config, asked.seeds, asked.only_folds, asked.subset, asked.device),
     )

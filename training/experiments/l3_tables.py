@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +198,7 @@ def downstream_rows(report: L3Report, snapshot: Snapshot) -> list[Row]:
             ids = [name for (fold, _), name in judged.run_ids[one.name].items() if fold in by_fold]
             rows.append(_embedding_row(one, by_fold, pooled_accuracy(snapshot, ids, source_of), chance))
     rows.sort(key=lambda row: -(row.value or 0.0))
+    rows = [*seen_rows(report.wanted, rows), *rows]
     for model in BESIDE:
         own = [m for m in stored if m.model == model]
         found = spread(own, "accuracy")
@@ -209,6 +210,18 @@ def downstream_rows(report: L3Report, snapshot: Snapshot) -> list[Row]:
                 )
             )  # fmt: skip
     return rows + published_rows(corpus)
+
+
+def seen_rows(wanted: Sequence[Wanted], judged: Sequence[Row]) -> list[Row]:
+    """Accuracy on folds against pairs seen, where embeddings have seen several numbers of them; after fewest pairs first."""
+    pairs = {one.name: one.n_samples_seen for one in wanted if one.n_samples_seen is not None}
+    if len(set(pairs.values())) < 2:
+        return []
+    found = [row for row in judged if row.what in pairs]
+    found.sort(key=lambda row: (pairs[row.what] or 0, row.what))
+    return [
+        replace(row, table=SEEN, on=f"folds, {pairs[row.what]:,} pairs", n=pairs[row.what]) for row in found
+    ]
 
 
 def _beside(report: L3Report, snapshot: Snapshot) -> list[Measured]:

@@ -34,12 +34,22 @@ _GENERATED_SEED = 1
 
 @dataclass(frozen=True)
 class TowerOptions:
-    """What to train; see `motifdb.training.experiments.l3.L3Options`."""
+    """What to train.
+
+    Attributes
+    ----------
+    videos : a folder of videos, or of folders of them, each a domain; None: generated ones
+    scale : ``paper`` or ``small``
+    cells : patterns of cells such as ``mel128/*``
+    steps : at most so many; budgets : each tower once for each of these numbers in its place
+    changes : settings of the recipe
+    """
 
     videos: Path | None = None
     scale: str = "paper"
     cells: tuple[str, ...] = ()
     steps: int | None = None
+    budgets: tuple[int, ...] = ()
     changes: Mapping[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)
     device: str = "auto"
@@ -166,11 +176,13 @@ def choose_recipe(options: TowerOptions, notes: list[str]) -> AvcRecipe:
             f"a budget of {steps:,} steps, {steps * recipe.batch_size:,} pairs, of the printed {recipe.steps()[0]:,}; --steps sets another"
         )
     changes: dict[str, Any] = dict(options.changes)
-    if steps is not None:
-        changes["max_steps"] = steps
-        # short budgets are looked at a few times, too
-        changes.setdefault("steps_per_epoch", max(1, min(recipe.steps_per_epoch, steps // 8)))
-    return recipe.assign(changes)
+    recipe = recipe.assign(changes)
+    return recipe if steps is None else with_budget(recipe, steps)
+
+
+def with_budget(recipe: AvcRecipe, steps: int) -> AvcRecipe:
+    """The recipe with at most so many steps, looked at eight times at least where there are as many."""
+    return replace(recipe, max_steps=steps, steps_per_epoch=max(1, min(recipe.steps_per_epoch, steps // 8)))
 
 
 def recipes_of(
@@ -238,9 +250,15 @@ def _run(
     report.domains = tuple(domains)
     if len(domains) > 1:
         report.notes.append(shared_videos(domains))
-    for front_end, domain, own in recipes_of(recipe, options.cells, report.domains):
+    cells = [
+        (front_end, domain, own if budget is None else with_budget(own, budget), budget)
+        for front_end, domain, own in recipes_of(recipe, options.cells, report.domains)
+        for budget in options.budgets or (None,)
+    ]
+    for front_end, domain, own, budget in cells:
         for seed in options.seeds:
             name = f"{_SHORT[report.recipe]} {front_end}/{domain}"
+            name += "" if budget is None else f" {budget} steps"
             began_s = time.process_time()
             result = _trained(options, path, own, name, domains[domain], seed, progress, say)
             if result.state == "done":

@@ -25,8 +25,8 @@ SOURCES = ("source_file", "src_file", "source", "fsID")
 VALID_SHARE = 0.1
 
 HOW = (
-    "give the files a manifest with the columns path, fold, class and source_file (`motifdb ingest DIR --as-clips --metadata"
-    " manifest.csv`), or ingest a known corpus (`motifdb corpora` lists their layouts)"
+    "ingest a known corpus with `motifdb ingest DIR --layout urbansound8k` (`motifdb corpora` lists layouts, and what to put where), or"
+    " give files a manifest with the columns path, fold, class and source_file (`motifdb ingest DIR --as-clips --metadata manifest.csv`)"
 )
 
 

@@ -13,8 +13,15 @@ from motifdb.training.encoders.store import EncoderFigure, EncoderResult
 from motifdb.training.experiments.answer import Answer, Asked
 from motifdb.training.experiments.comparisons import Judged
 from motifdb.training.experiments.door import run_experiment
+from motifdb.training.experiments.downstream_job import Wanted
 from motifdb.training.experiments.l3 import openl3_files, options_of
-from motifdb.training.experiments.l3_tables import comparison_rows, domain_rows, published_rows
+from motifdb.training.experiments.l3_tables import (
+    Row,
+    comparison_rows,
+    domain_rows,
+    published_rows,
+    seen_rows,
+)
 from motifdb.training.experiments.l3_towers import (
     TowerOptions,
     choose_recipe,
@@ -221,6 +228,15 @@ def test_tables_show_the_best_against_each_and_programs_get_every_two() -> None:
     assert (row["accuracy"], row["interval"]) == ("+20.0 points", "p = 0.5")
 
 
+def test_accuracy_on_folds_is_shown_against_the_pairs_that_embeddings_have_seen() -> None:
+    wanted = [Wanted(name, {}, lambda: None, {}, n) for name, n in (("a", 800), ("b", 200), ("c", None))]  # type: ignore[arg-type,return-value]
+    rows = [Row("folds", name, "3 folds", value) for name, value in (("a", 0.9), ("b", 0.7), ("c", 0.8))]
+    assert [(r.table, r.what, r.on, r.value) for r in seen_rows(wanted, rows)] == [
+        ("seen", "b", "folds, 200 pairs", 0.7), ("seen", "a", "folds, 800 pairs", 0.9),
+    ]  # fmt: skip
+    assert seen_rows(wanted[1:], rows) == []
+
+
 def test_weights_may_be_a_folder_and_settings_go_where_they_belong(tmp_path: Path) -> None:
     for name in ("openl3_audio_mel128_env.h5", "openl3_image_mel128_env.h5", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
@@ -233,5 +249,9 @@ def test_weights_may_be_a_folder_and_settings_go_where_they_belong(tmp_path: Pat
     assert options.openl3 == {"padding": "package"}
     assert options.downstream.config.l2s == (0.1,) and options.downstream.config.max_epochs == 3
     assert dict(options.towers.changes) == {"n_judged": 9} and options.towers.steps == 7
+    budgets = options_of(Asked(set=("budgets=[200, 800]",), island="half"))
+    assert budgets.towers.budgets == (200, 800) and budgets.fold == "half"
+    with pytest.raises(UsageError, match="budgets are numbers of steps"):
+        options_of(Asked(set=("budgets=few",)))
     with pytest.raises(UsageError, match="one set of clips at a time"):
         options_of(Asked(clips=("a", "b")))

@@ -71,7 +71,8 @@ def test_equal_contents_in_two_folds_stay_where_the_corpus_has_them() -> None:
 def test_a_missing_fold_column_is_a_sentence_and_a_missing_source_a_note(tmp_path: Path) -> None:
     db = make_corpus(tmp_path, "esc50", without=("fold",))
     with pytest.raises(
-        NotFoundError, match=r"no file has a label 'fold'.*columns path, fold, class and source_file"
+        NotFoundError,
+        match=r"no file has a label 'fold'.*motifdb corpora.*columns path, fold, class and source_file",
     ):
         official_split(db)
     other = make_corpus(tmp_path / "b", "esc50", without=("source_file",))
