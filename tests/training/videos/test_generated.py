@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from motifdb.training.videos.decode import measure, read_pictures, read_sound
 from motifdb.training.videos.discover import Video
 from motifdb.training.videos.generated import GLIDE, HUES, OCTAVES, make_av_corpus, pitch_hz
 
-SMALL = {"n_videos": 4, "duration_s": 1.6, "side": 32, "rate_fps": 5}
+SMALL: dict[str, Any] = {"n_videos": 4, "duration_s": 1.6, "side": 32, "rate_fps": 5}
 
 
 @pytest.mark.parametrize("domain", ["tones", "noises"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,10 +51,10 @@ def test_every_square_can_be_taken_and_the_middle_is_the_middle() -> None:
 
 def test_order_of_saturation_and_brightness_matters_and_flipping_turns_round() -> None:
     picture = np.array([[[200, 100, 50], [10, 240, 90]]], np.uint8)
-    plain = {"is_flipped": False, "saturation": 1.0, "brightness": 0.0}
+    plain: dict[str, Any] = {"is_flipped": False, "saturation": 1.0, "brightness": 0.0}
     assert np.array_equal(jittered(picture, **plain, is_bright_first=True), picture)
     turned = jittered(picture, **(plain | {"is_flipped": True}), is_bright_first=False)
     assert np.array_equal(turned, picture[:, ::-1])
-    both = {"is_flipped": False, "saturation": 1.5, "brightness": 0.1}
+    both: dict[str, Any] = {"is_flipped": False, "saturation": 1.5, "brightness": 0.1}
     first, second = (jittered(picture, **both, is_bright_first=order) for order in (True, False))
     assert not np.array_equal(first, second)

@@ -76,7 +76,7 @@ def test_ray_tasks_answer_like_this_process(tmp_path: Path, monkeypatch: pytest.
     here = survey(tmp_path, files, Here())
     assert here == there
     assert [(f.path, f.kind) for f in there.failures] == [("x.mkv", "undecodable")]
-    for a, b in zip(
-        pairs, next(PairStream(tmp_path, here.videos, config, 3, Here()).batches(6)), strict=True
-    ):
-        assert np.array_equal(a, b)
+    own = next(PairStream(tmp_path, here.videos, config, 3, Here()).batches(6))
+    assert np.array_equal(pairs.sound, own.sound)
+    assert np.array_equal(pairs.picture, own.picture)
+    assert pairs.is_same.tolist() == own.is_same.tolist()
