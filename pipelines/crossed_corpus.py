@@ -8,7 +8,7 @@
 Corpora in which many singers share several works are private (DAMP, DAMP-balanced) or small. This one has their shape:
 a complete table of singers and works. What belongs to a **voice** is formants, spectral tilt, breath, vibrato, glides,
 drift, range and tempo; what belongs to a **song** is mode, notes, rhythm, key and words (its vowels); what belongs to
-one **performance** alone is uneven timing, loudness, jitter and the colour of its microphone. A song has one key for all, as
+one **performance** alone is uneven timing, tuning, loudness, jitter and the colour of its microphone. A song has one key for all, as
 over a backing track (how DAMP was sung): each voice takes the octave that is nearest to its own range. So mean chroma and
 mean spectrum know songs as well as voices, which is what makes the two hard to tell apart in practice.
 
@@ -48,7 +48,7 @@ _VOICE, _SONG, _PERFORMANCE = 1, 2, 3
 _N_KEYS = 12
 _N_TRAITS = 8
 _SLOPE_DB, _PEAK_DB = 1.5, 4.0
-_UNEVEN_TIMING = 0.05
+_UNEVEN_TIMING, _DETUNED_CENTS = 0.05, 15.0
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,15 @@ class Singer:
 class Work:
     """A song as written, for a tonic of 440 Hz, with its words as one vowel for each run of voice.
 
-    `key_semitones` is the pitch class of its tonic over A.
+    `key_cents` is its tonic over A, 0 to 1200. Tracks are tuned a little apart, so that equal notes of two songs are not equal
+    sounds: synthetic ones are so pure that an audit would call a held note of the same pitch shared sound.
     """
 
     name: str
     mode: str
     song: Song
     vowels: str
-    key_semitones: int
+    key_cents: float
 
 
 def make_crossed_corpus(
@@ -166,7 +167,7 @@ def make_works(n_songs: int, seed: int) -> list[Work]:
     taken: set[str] = set()
     works = []
     # twelve songs have twelve keys before one comes again
-    keys = np.random.default_rng((seed, _SONG)).permutation(_N_KEYS).tolist()
+    keys = np.random.default_rng((seed, _SONG)).permutation(_N_KEYS)
     for w in range(n_songs):
         rng = np.random.default_rng((seed, _SONG, w))
         name, mode = f"song-{w + 1}", list(MODES)[w % len(MODES)]
@@ -176,15 +177,15 @@ def make_works(n_songs: int, seed: int) -> list[Work]:
         # words favour some vowels, as a text does
         weights = rng.dirichlet(np.full(len(VOWELS_HZ), 0.8))
         vowels = "".join(rng.choice(list(VOWELS_HZ), n_runs, p=weights))
-        works.append(Work(name, mode, song, vowels, keys[w % _N_KEYS]))
+        key_cents = 100.0 * float(keys[w % _N_KEYS]) + float(rng.uniform(-50, 50))
+        works.append(Work(name, mode, song, vowels, key_cents % 1200.0))
     return works
 
 
 def sung_tonic_cents(singer: Singer, work: Work) -> float:
     """The tonic of a song in a voice, in cents over 440 Hz: the song's key in the octave nearest to the voice's own tonic."""
     own_cents = 1200.0 * float(np.log2(singer.voice.tonic_hz / 440.0))
-    key_cents = 100.0 * work.key_semitones
-    return key_cents + 1200.0 * round((own_cents - key_cents) / 1200.0)
+    return work.key_cents + 1200.0 * round((own_cents - work.key_cents) / 1200.0)
 
 
 def perform(
@@ -202,7 +203,8 @@ def perform(
     durations_s = singer.tempo * song.durations_s * np.clip(uneven, 0.8, 1.25)
     written_s = np.concatenate(([0.0], np.cumsum(song.durations_s)))
     sung_s = np.concatenate(([0.0], np.cumsum(durations_s)))
-    f0_hz = melody_f0(song.notes_cents + sung_tonic_cents(singer, work), durations_s, singer.voice, rng)
+    tonic_cents = sung_tonic_cents(singer, work) + _DETUNED_CENTS * noise * float(rng.standard_normal())
+    f0_hz = melody_f0(song.notes_cents + tonic_cents, durations_s, singer.voice, rng)
     sound = sing(f0_hz, work.vowels, SAMPLE_RATE_HZ, singer.voice, rng)
     starts, ends = (
         np.interp([getattr(r, side) for r in song.renditions], written_s, sung_s)
