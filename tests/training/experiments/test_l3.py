@@ -9,6 +9,7 @@ import pytest
 
 from motifdb.catalog.snapshot import open_snapshot
 from motifdb.errors import NotFoundError, UsageError
+from motifdb.training.encoders.avc_recipes import AVC_RECIPES
 from motifdb.training.encoders.store import EncoderFigure, EncoderResult
 from motifdb.training.experiments.answer import Answer, Asked
 from motifdb.training.experiments.comparisons import Judged
@@ -82,9 +83,9 @@ def test_one_command_trains_tries_and_judges(
     assert {r["n"] for r in seen} == {4, 8}
     folds = {r["what"] for r in answer.long if r["table"] == "folds" and r["value"] is not None}
     assert {"log-mel-stats", "majority", "logistic"} <= folds and len(folds) == 3 + 4
-    assert (
-        sum(name.endswith(" 32") for name in folds) == 2 and sum(name.endswith(" 384") for name in folds) == 2
-    )
+    n_channels = AVC_RECIPES["l3-2019-tiny"].towers.channels[-1]
+    sizes = sorted(int(name.rsplit(" ", 1)[1]) for name in folds if name.startswith("tiny"))
+    assert sizes == [n_channels, n_channels, 12 * n_channels, 12 * n_channels]
     assert any("Leaks of split" in line for line in said) and any("leak check" in line for line in said)
     assert any("never below 0.5" in note for note in answer.notes)
     snapshot = open_snapshot(db)
