@@ -28,10 +28,17 @@ def saturated(picture: NDArray[np.float32], factor: float) -> NDArray[np.float32
     With value V and least channel m the saturation is (V - m) / V, and each channel lies at V - S V k for a k that the hue gives:
     so only the distance of each channel from V changes, and no hue need be computed.
     """
-    value, least = picture.max(-1, keepdims=True), picture.min(-1, keepdims=True)
-    spread = value - least
-    most = np.divide(value, spread, out=np.ones_like(value), where=spread > 0)  # what makes saturation 1
-    changed: NDArray[np.float32] = value - (value - picture) * np.minimum(np.float32(factor), most)
+    red, green, blue = (
+        picture[..., 0],
+        picture[..., 1],
+        picture[..., 2],
+    )  # a maximum over an axis of three is slow
+    value = np.maximum(np.maximum(red, green), blue)
+    spread = value - np.minimum(np.minimum(red, green), blue)
+    # what makes the saturation 1 is value / spread
+    most = np.divide(value, spread, out=np.full_like(value, factor), where=spread > 0)
+    share = np.minimum(np.float32(factor), most)[..., None]
+    changed: NDArray[np.float32] = value[..., None] * (1 - share) + picture * share
     return changed
 
 
