@@ -36,6 +36,9 @@ KIND = "siamese"
 AT_ONCE = 64
 """Clips heard together where nothing is learnt."""
 
+FEWEST_DRAWN = 3
+"""Singers of whom an interval can be drawn: of two, both must be drawn for a pair of two, so every draw is the same."""
+
 OnLook = Callable[[dict[str, Any]], None]
 OnStep = Callable[[int, int], None]
 
@@ -275,8 +278,10 @@ def pair_figures(
             collapse_loss(pairs.same, margin),
         )
     ]
+    can_draw = len(set(singer)) >= FEWEST_DRAWN
     for figure in eer_scores(vectors, Pairs(a, b, pairs.same, {"n_pairs": len(pairs)}), singer):
-        found.append(EncoderFigure(part, figure.metric, figure.value, figure.low, figure.high, figure.chance))
+        low, high = (figure.low, figure.high) if can_draw else (None, None)
+        found.append(EncoderFigure(part, figure.metric, figure.value, low, high, figure.chance))
     return found
 
 
@@ -290,7 +295,7 @@ def loss_interval(
     n_draws: int = 1000,
     seed: int = 0,
 ) -> tuple[float | None, float | None]:
-    """95 % interval of the mean loss when other singers are drawn; None with one singer.
+    """95 % interval of the mean loss when other singers are drawn; None with fewer than three singers.
 
     A pair counts as often as its two singers are drawn together, as in `motifdb.training.scores.verification`; "same" and other
     pairs stay one to one in each draw.
@@ -298,7 +303,7 @@ def loss_interval(
     from motifdb.training.scores.metrics import group_draws, interval
 
     names, own = np.unique(np.concatenate([singer_a, singer_b]), return_inverse=True)
-    if len(names) < 2:
+    if len(names) < FEWEST_DRAWN:
         return None, None
     a, b = own[: len(same)], own[len(same) :]
     cost = 0.5 * np.where(same, distance, np.maximum(margin - distance, 0.0))

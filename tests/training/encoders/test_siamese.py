@@ -258,6 +258,7 @@ def test_the_interval_draws_singers() -> None:
             means.append((mean[True] * same.sum() + mean[False] * (~same).sum()) / 200)
     assert (low, high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))))
     assert loss_interval(distance, same, a * 0, b * 0, 1.0) == (None, None)
+    assert loss_interval(distance, same, a % 2, b % 2, 1.0) == (None, None)  # every draw would be the same
 
 
 # -- the recipes ---------------------------------------------------------------------------------------------
