@@ -74,6 +74,7 @@ class Children:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="motifdb-videos")
         self._own = threading.local()
         self._children: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
 
     def submit(self, what: str, name: str, *arguments: Any) -> Wait:
         """See `Decoders`."""
@@ -140,7 +141,8 @@ class Children:
             },
         )
         self._own.child = started
-        self._children = [c for c in self._children if c is not child] + [started]
+        with self._lock:
+            self._children = [c for c in self._children if c is not child] + [started]
         return started
 
 
