@@ -23,7 +23,7 @@ from motifdb.ids import content_id
 from motifdb.training.encoders.fit import FitConfig, Fitted, Look, fit, seeded_weights
 from motifdb.training.encoders.losses import collapse_loss, contrastive, contrastive_of
 from motifdb.training.encoders.pair_data import PairData
-from motifdb.training.encoders.pairs import ClipPairs
+from motifdb.training.encoders.pairs import ClipPairs, PairSampler
 from motifdb.training.encoders.recipes import HOP_COLUMNS, WINDOW_COLUMNS, SiameseRecipe
 from motifdb.training.encoders.store import EncoderFigure, EncoderResult, checkpoint_of, encoder_id
 from motifdb.training.fitting import checkpoint
@@ -166,6 +166,35 @@ def train_siamese(
     )
     began_s, began_cpu_s = time.monotonic(), time.process_time()
     packed = data.heard(recipe.front_end, relative=recipe.relative)
+    try:
+        fitted = _fitted(
+            recipe, data, packed, sampler, folder, seed=seed, device=device, on_look=on_look, on_step=on_step
+        )
+    except DivergedError as error:
+        return replace(
+            result,
+            state="failed",
+            reason=str(error),
+            device=device,
+            wall_s=time.monotonic() - began_s,
+            cpu_s=time.process_time() - began_cpu_s,
+        )
+    return _judged(result, recipe, data, packed, fitted)
+
+
+def _fitted(
+    recipe: SiameseRecipe,
+    data: PairData,
+    packed: Packed,
+    sampler: PairSampler,
+    folder: Path,
+    *,
+    seed: int,
+    device: str,
+    on_look: OnLook | None,
+    on_step: OnStep | None,
+) -> Fitted:
+    """The loop over the pairs that `sampler` draws; `packed` is the sound as the front end is to hear it."""
     network = make_network(recipe, seed)
     train = data.rows("train", voiced_only=recipe.voiced_only)
     network.front_end.fit(_clips(packed, train, AT_ONCE).epoch(0))
@@ -200,34 +229,23 @@ def train_siamese(
     about = {
         "kind": KIND,
         "recipe": recipe.to_dict(),
-        "data": described,
+        "data": data.describe(recipe),
         "split_id": data.split_id,
         "fold": data.fold,
     }
-    try:
-        fitted = fit(
-            network,
-            lambda module, batch, generator: pair_loss(module, batch, generator, recipe.margin),
-            batches,
-            valid,
-            config,
-            folder,
-            device=device,
-            seed=seed,
-            about=about,
-            on_look=on_look,
-            on_step=on_step,
-        )
-    except DivergedError as error:
-        return replace(
-            result,
-            state="failed",
-            reason=str(error),
-            device=device,
-            wall_s=time.monotonic() - began_s,
-            cpu_s=time.process_time() - began_cpu_s,
-        )
-    return _judged(result, recipe, data, packed, fitted)
+    return fit(
+        network,
+        lambda module, batch, generator: pair_loss(module, batch, generator, recipe.margin),
+        batches,
+        valid,
+        config,
+        folder,
+        device=device,
+        seed=seed,
+        about=about,
+        on_look=on_look,
+        on_step=on_step,
+    )
 
 
 def _judged(

@@ -17,7 +17,7 @@ from motifdb.training.encoders import recipes  # noqa: E402
 from motifdb.training.encoders.recipes import SIAMESE_RECIPES  # noqa: E402
 from motifdb.training.encoders.store import EncoderFigure  # noqa: E402
 from motifdb.training.experiments import damp_table2 as table2  # noqa: E402
-from motifdb.training.experiments import siamese  # noqa: E402
+from motifdb.training.experiments import siamese, siamese_tables  # noqa: E402
 from motifdb.training.experiments.answer import Asked  # noqa: E402
 from motifdb.training.experiments.encoder_cells import chosen_cells, expected_cpu_s  # noqa: E402
 from motifdb.training.experiments.encoder_splits import divide, window_clips  # noqa: E402
@@ -238,7 +238,7 @@ def test_table_2_shows_sizes_and_one_point_beside_losses(one_work: Small) -> Non
 
 
 def test_figures_say_what_a_trivial_answer_scores() -> None:
-    found = siamese._loss_columns(
+    found = siamese_tables.loss_columns(
         siamese.SiameseReport(
             divided=None,  # type: ignore[arg-type]  # not looked at
             scale="small",
