@@ -93,14 +93,14 @@ def test_a_complete_table_of_new_singers_and_works_tests(on_crossed: siamese.Sia
 
 
 def test_what_is_shown_on_a_crossed_corpus(on_crossed: siamese.SiameseReport, tmp_path: Path) -> None:
-    rows = siamese.summary_rows(on_crossed)
+    rows = siamese_tables.summary_rows(on_crossed)
     assert [row["vector"] for row in rows] == ["mel/attention", "hand-crafted", "chance"]
     assert rows[0]["one point"] == "0.250" and rows[0]["published loss"] == "0.3315"
     assert rows[2]["singer 1-NN"] == ".333" and rows[2]["EER"] == ".500"
-    long = siamese.long_rows(on_crossed)
+    long = siamese_tables.long_rows(on_crossed)
     assert {"protocol", "metric", "value", "low", "high", "chance", "n"} <= set(long[0])
     assert any(row["metric"] == "loss" and row["chance"] == 0.25 for row in long)
-    said = " ".join(siamese.verdicts(on_crossed))
+    said = " ".join(siamese_tables.verdicts(on_crossed))
     assert "mel/attention against the hand-crafted vector: singer 1-NN" in said
     assert "Song columns cannot be had" not in said
     assert on_crossed.points is not None and set(on_crossed.points[1]) == {"singer", "song"}
@@ -112,7 +112,7 @@ def test_nothing_is_trained_twice(crossed: Small, on_crossed: siamese.SiameseRep
     again = siamese.run_siamese(crossed.path, ASKED, ignore)
     assert on_crossed.cells.n_run == 1
     assert (again.cells.n_run, again.cells.n_done_before) == (0, 1)
-    assert siamese.summary_rows(again) == siamese.summary_rows(on_crossed)
+    assert siamese_tables.summary_rows(again) == siamese_tables.summary_rows(on_crossed)
 
 
 def test_one_work_folds_singers_and_says_what_cannot_be_had(one_work: Small) -> None:
