@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from motifdb.errors import UsageError
 
-VERSION = 2
+VERSION = 3
 """Of what is generated: whoever keeps a corpus for later asks whether it is of this one."""
 
 DOMAINS = ("tones", "noises")
@@ -155,7 +155,7 @@ def _noise(scene: _Scene, rate_hz: int, rng: np.random.Generator) -> NDArray[np.
         np.fft.rfft(rng.standard_normal(len(time_s)))
         * (
             np.fft.rfftfreq(len(time_s), 1 / rate_hz)
-            < (0.4 if scene.is_rich else 0.05) * pitch_hz(scene.middle)
+            < (0.15 if scene.is_rich else 0.03) * pitch_hz(scene.middle)
         ),
         len(time_s),
     )
