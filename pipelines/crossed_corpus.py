@@ -48,7 +48,7 @@ _VOICE, _SONG, _PERFORMANCE = 1, 2, 3
 _N_KEYS = 12
 _N_TRAITS = 8
 _SLOPE_DB, _PEAK_DB = 1.5, 4.0
-_UNEVEN_TIMING, _DETUNED_CENTS = 0.05, 15.0
+_UNEVEN_TIMING, _DETUNED_CENTS = 0.06, 20.0
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,10 @@ def make_singer(number: int, seed: int, noise: float = 1.0) -> Singer:
         tonic_hz=base.tonic_hz * 2 ** ((3.0 * tonic - 1.5) / 12),
         formant_scale=base.formant_scale * (0.96 + 0.08 * formants),
         vibrato_hz=4.5 + 2.2 * rate,
-        vibrato_cents=10.0 + 35.0 * extent,
+        vibrato_cents=25.0 + 30.0 * extent,
         portamento_s=0.05 + 0.08 * glide,
         drift_cents=(5.0 + 25.0 * drift) * noise,
-        jitter_cents=base.jitter_cents * noise,
+        jitter_cents=2.0 * base.jitter_cents * noise,
         breath=base.breath * noise,
         tilt=base.tilt - 0.15 + 0.3 * tilt,
     )
