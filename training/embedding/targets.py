@@ -80,7 +80,7 @@ def find_target(
 
     Parameters
     ----------
-    kind : one of `TARGETS`; None: clips where `clips` is given or there are any, occurrences where `analysis` is given, else
+    kind : one of `TARGETS`; None: clips where `clips` is given, occurrences where `analysis` is given, else
         recordings
     clips : name of an analysis of clips, or the beginning of its id; None: the only one
     analysis : of a mining analysis, likewise
