@@ -93,7 +93,7 @@ def embedder_of(
             f"the vectors {name!r} do not say which model made them, so a file cannot be heard by it; ask with what is in the"
             " database"
         )
-    options = {key: config[key] for key in _options(text, config) if config.get(key) is not None}
+    options = {key: value for key, value in _options(text, stored).items() if value is not None}
     try:
         embedder = find_embedder(text, snapshot, weights=weights, device=device, options=options)
     except NotFoundError as error:
@@ -116,21 +116,29 @@ def embedder_of(
     return embedder
 
 
-def _options(text: str, config: Mapping[str, Any]) -> list[str]:
-    """Options that a model is made with, of those that its configuration says."""
-    if "run_id" in config:
-        return ["window_s", "hop_s"]
-    if "encoder_id" in config:
-        return []
+def _options(text: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model is made with, of what the parameters of an analysis say."""
+    if "run_id" in stored:
+        return {key: stored.get(key) for key in ("window_s", "hop_s")}
+    if "encoder_id" in stored:
+        return {}
     make: Any = None
     if text in EMBEDDERS:
         make = EMBEDDERS[text].make()
     elif text in (offered := entry_points()):
         make = offered[text].load()
-    if make is None:
-        return []
-    known = inspect.signature(make).parameters
-    return [key for key in config if key in known and key not in ("self", "weights", "device")]
+    known = () if make is None else inspect.signature(make).parameters
+    said = dict(stored)
+    front_end = stored.get("front_end")
+    if isinstance(
+        front_end, Mapping
+    ):  # OpenL3 says in samples, and by its front end, what it is asked for in other words
+        said.setdefault("representation", str(front_end.get("kind", "")).removeprefix("l3-") or None)
+        if stored.get("hop_samples") and front_end.get("sample_rate_hz"):
+            said.setdefault("hop_s", stored["hop_samples"] / front_end["sample_rate_hz"])
+    return {
+        key: value for key, value in said.items() if key in known and key not in ("self", "weights", "device")
+    }
 
 
 def read_sound(file: Path, sample_rate_hz: int) -> NDArray[np.int16]:
