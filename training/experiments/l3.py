@@ -274,7 +274,7 @@ def options_of(asked: Asked) -> L3Options:
         changes=changes,
         seeds=asked.seeds,
         device=asked.device,
-        workers=asked.workers if asked.engine == "ray" else None,
+        workers=asked.workers,
         ray_address=asked.ray_address,
         is_long_fine=asked.is_long_fine,
     )
@@ -303,15 +303,15 @@ def answer(path: Path, asked: Asked, say: Say) -> Answer:
     """
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.pipelines.progress import Lines
-    from motifdb.training.experiments.l3_tables import draw_l3, fold_rows, l3_long, l3_notes, l3_rows
+    from motifdb.training.experiments.l3_tables import all_rows, draw_l3, fold_rows, l3_notes, shown_rows
 
     report = run_l3(options_of(asked), path, Lines(), say)
     snapshot = open_snapshot(path)
-    rows = fold_rows(report, snapshot) if asked.is_by_fold else l3_rows(report, snapshot)
+    rows = all_rows(report, snapshot)
     failed = report.towers.failed if report.towers is not None else []
     return Answer(
-        rows,
-        l3_long(report, snapshot),
+        fold_rows(report, snapshot) if asked.is_by_fold else shown_rows(rows),
+        [row.long() for row in rows],
         l3_notes(report, snapshot),
         len(failed),
         lambda target: draw_l3(report, target),

@@ -48,6 +48,7 @@ class Row:
     chance : what a guess scores
     p : of a signed-rank test
     note : for programs, what else is to be known
+    is_further : whether people can do without it
     """
 
     table: str
@@ -62,6 +63,7 @@ class Row:
     n: int | None = None
     p: float | None = None
     note: str = ""
+    is_further: bool = False
 
     def shown(self) -> dict[str, Any]:
         """For people."""
@@ -97,25 +99,21 @@ def _share(value: float) -> str:
     return text[1:] if text.startswith("0.") else text
 
 
-def l3_rows(report: L3Report, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Every table, for people."""
-    return [row.shown() for row in _all_rows(report, snapshot, best_only=True)]
-
-
-def l3_long(report: L3Report, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The same in numbers."""
-    return [row.long() for row in _all_rows(report, snapshot, best_only=False)]
-
-
-def _all_rows(report: L3Report, snapshot: Snapshot, *, best_only: bool) -> list[Row]:
+def all_rows(report: L3Report, snapshot: Snapshot) -> list[Row]:
+    """Every table, one after the other."""
     rows: list[Row] = []
     if report.towers is not None:
         rows += domain_rows(report.towers.towers, report.towers.domains)
         rows += [row for one in report.towers.towers for row in curve_rows(one)]
     if report.folds is not None and report.judged is not None:
         rows += downstream_rows(report, snapshot)
-        rows += comparison_rows(judged_of(report, snapshot), best_only=best_only)
+        rows += comparison_rows(judged_of(report, snapshot))
     return rows
+
+
+def shown_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """For people: without what only programs want."""
+    return [row.shown() for row in rows if not row.is_further]
 
 
 # -- towers --------------------------------------------------------------------------------------------------
@@ -280,13 +278,8 @@ def sources_of(snapshot: Snapshot, report: L3Report) -> dict[str, str]:
     return {clip: value for clip, value in zip(facts.clip_id, values, strict=True) if value is not None}
 
 
-def comparison_rows(judged: Sequence[Judged], *, best_only: bool) -> list[Row]:
-    """Means over design choices, tests between their values, and tests between embeddings.
-
-    Parameters
-    ----------
-    best_only : the best embedding against each other one, in the place of every two
-    """
+def comparison_rows(judged: Sequence[Judged]) -> list[Row]:
+    """Means over design choices, tests between their values, and between every two embeddings; those without the best are further."""
     rows: list[Row] = []
     tests: list[Comparison] = []
     # towers of one's own and released ones differ in more than their design
@@ -297,10 +290,9 @@ def comparison_rows(judged: Sequence[Judged], *, best_only: bool) -> list[Row]:
             Row(CHOICE, f"{m.choice} {m.value}", _of(m.n_combinations, "other"), m.mean, n=m.n_combinations)
             for m in means
         ]
+    rows += [_difference(c) for c in tests]
     between = compare_all(judged)
-    if best_only and between:
-        between = [c for c in between if c.first == between[0].first]
-    return rows + [_difference(c) for c in [*tests, *between]]
+    return rows + [replace(_difference(c), is_further=c.first != between[0].first) for c in between]
 
 
 def _of(n: int, what: str) -> str:
@@ -323,7 +315,7 @@ def _difference(found: Comparison) -> Row:
 def fold_rows(report: L3Report, snapshot: Snapshot) -> list[dict[str, Any]]:
     """A row for each embedding and fold."""
     if report.folds is None or report.judged is None:
-        return l3_rows(report, snapshot)
+        return shown_rows(all_rows(report, snapshot))
     rows = []
     for one in report.wanted:
         by_fold = accuracy_by_fold(snapshot, report.judged.run_ids.get(one.name, {}))

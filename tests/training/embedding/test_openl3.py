@@ -123,6 +123,26 @@ def _no_file(path: Path, state: Arrays) -> dict[str, Any]:
     return {"name": "openl3_audio_mel256_env.npz"}
 
 
+def test_a_kernel_lies_over_frequency_and_time_as_keras_has_it(released: Path, state: Arrays) -> None:
+    """One output of the first convolution, summed by hand over rows (frequency), then columns (time)."""
+    import torch
+
+    kernel = keras(state)["conv2d_8"]["kernel:0"]
+    picture = np.random.default_rng(2).standard_normal((5, 4)).astype(np.float32)
+    by_hand = (
+        sum(kernel[i, j, 0, 7] * picture[1 + i, 0 + j] for i in range(3) for j in range(3))
+        + state["convolutions.0.bias"][7]
+    )
+    weights = read_openl3(released).state
+    found = torch.nn.functional.conv2d(
+        torch.from_numpy(picture)[None, None],
+        torch.from_numpy(weights["convolutions.0.weight"]),
+        torch.from_numpy(weights["convolutions.0.bias"]),
+        padding=1,
+    )
+    assert float(found[0, 7, 2, 1]) == pytest.approx(float(by_hand), abs=1e-5)
+
+
 Case = Callable[[Path, Arrays], dict[str, Any]]
 
 

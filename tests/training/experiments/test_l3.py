@@ -22,6 +22,7 @@ from motifdb.training.experiments.l3_tables import (
     domain_rows,
     published_rows,
     seen_rows,
+    shown_rows,
 )
 from motifdb.training.experiments.l3_towers import (
     TowerOptions,
@@ -64,7 +65,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answered(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Asked, Answer, list[str]]:
     db = make_corpus(tmp_path_factory.mktemp("l3"), "esc50")
-    asked = Asked(videos=videos, steps=2, epochs=1, set=FEW, device="cpu")
+    asked = Asked(videos=videos, steps=2, epochs=1, set=FEW, device="cpu", workers=0)
     said: list[str] = []
     return db, asked, run_experiment("l3-2019", db, asked, said.append), said
 
@@ -223,10 +224,12 @@ def test_corpora_are_known_by_their_classes_and_no_others() -> None:
 
 def test_tables_show_the_best_against_each_and_programs_get_every_two() -> None:
     judged = [Judged(name, {0: value, 1: value}) for name, value in (("a", 0.5), ("b", 0.9), ("c", 0.7))]
-    assert [r.what for r in comparison_rows(judged, best_only=True)] == ["b less c", "b less a"]
-    assert len(comparison_rows(judged, best_only=False)) == 3
-    row = comparison_rows(judged, best_only=True)[0].shown()
-    assert (row["accuracy"], row["interval"]) == ("+20.0 points", "p = 0.5")
+    rows = comparison_rows(judged)
+    assert [(r.what, r.is_further) for r in rows] == [
+        ("b less c", False), ("b less a", False), ("c less a", True),
+    ]  # fmt: skip
+    shown = shown_rows(rows)
+    assert len(shown) == 2 and (shown[0]["accuracy"], shown[0]["interval"]) == ("+20.0 points", "p = 0.5")
 
 
 def test_accuracy_on_folds_is_shown_against_the_pairs_that_embeddings_have_seen() -> None:
