@@ -209,6 +209,7 @@ def plot_table(
     *,
     x_label: str = "accuracy",
     chance: float | None = None,
+    chance_label: str = "majority class",
     title: str = "",
 ) -> None:
     """Draw a table as points: one line a row, one colour a series (published, ours as published, ours without leaks).
@@ -219,7 +220,8 @@ def plot_table(
     series : one value a row each; up to seven
     path : image file to write
     x_label : name of the figure that is drawn
-    chance : of the majority class, a dashed line; None draws none
+    chance : what a trivial answer scores, a dashed line; None draws none
+    chance_label : what that answer is
     title : over the whole
 
     Raises
@@ -256,7 +258,7 @@ def plot_table(
         )
     if chance is not None:
         axis.axvline(
-            chance, color=canvas.SOFT, linewidth=0.9, linestyle=(0, (4, 4)), label="majority class", zorder=0
+            chance, color=canvas.SOFT, linewidth=0.9, linestyle=(0, (4, 4)), label=chance_label, zorder=0
         )
     axis.set_yticks(y, list(rows))
     axis.set_ylim(len(rows) - 0.4, -0.6)
