@@ -468,5 +468,6 @@ def _draw(report: Report, target: Path) -> None:
         target,
         x_label="how often the one looked for is nearer",
         chance=0.5,
+        chance_label="a guess",
         title="same pattern, another singer",
     )
