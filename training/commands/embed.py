@@ -140,9 +140,10 @@ def _indexed(path: Path, analysis_id: str) -> str:
     from motifdb.query.vectors.index import build_index
 
     try:
-        return str(build_index(open_snapshot(path), analysis_id))
+        made = build_index(open_snapshot(path), analysis_id)
     except UsageError as error:
         return f"no index: {error}"
+    return f"index: {made.n_vectors:,} vectors, {made.n_bytes / 1e6:,.1f} MB"
 
 
 def _list(db: str | None) -> None:
