@@ -85,7 +85,8 @@ def repeated(real: Matrix, n: int, n_dims: int, seed: int) -> Matrix:
     apart = np.sqrt(np.maximum(((some[:, None] - some[None]) ** 2).sum(-1), 0)) + 1e9 * np.eye(len(some))
     scale = 0.3 * np.median(apart.min(axis=1)) / np.sqrt(n_dims)
     at = rng.integers(0, len(base), n)
-    return base[at] + (scale * rng.standard_normal((n, n_dims))).astype(np.float32)
+    made: Matrix = base[at] + (scale * rng.standard_normal((n, n_dims))).astype(np.float32)
+    return made
 
 
 def tables(matrix: Matrix, analysis_id: str) -> Iterator[pa.Table]:
@@ -123,7 +124,7 @@ def make(path: Path, matrix: Matrix) -> None:
     """A database of these vectors."""
     create(path)
     analysis_id = ids.hash_text("vectors", str(len(matrix)))
-    row = {
+    row: dict[str, Any] = {
         "analysis_id": analysis_id, "name": "made", "kind": "embeddings", "parent_id": None,
         "parameters": ids.canonical_json({"model": "made", "target": "clip"}), "stage_version": 1, "inputs_hash": None,
         "n_inputs": None, "code_version": "-", "created_at": datetime(2024, 1, 1),
@@ -290,12 +291,11 @@ def main() -> None:
     given = parser.parse_args()
     if given.step:
         queries = np.load(given.path.parent / "queries.npy")
-        steps = {
-            "build": built,
-            "exact": lambda p: compared(p, queries),
-            "index": lambda p: searched(p, queries),
-        }
-        print(json.dumps(steps[given.step](given.path)))
+        if given.step == "build":
+            answer = built(given.path)
+        else:
+            answer = (compared if given.step == "exact" else searched)(given.path, queries)
+        print(json.dumps(answer))
         return
     began_s = time.process_time() + sum(os.times()[2:4])
     rows = []

@@ -44,6 +44,9 @@ DATA = "vectors.lance"
 LAYOUT = 1
 """Raised where the folder's content means something else."""
 
+KIND = "IVF_SQ"
+"""Lance's name for partitions of numbers in one byte each."""
+
 LEAST = 256
 """Vectors that an index can be trained on; fewer are compared in no time."""
 
@@ -205,7 +208,7 @@ def build_index(
         beside.mkdir(parents=True)
         n_partitions = _write(snapshot, row, beside, n, n_dims, chosen, on_step or (lambda words: None))
         header = {
-            "layout": LAYOUT, "analysis_id": analysis_id, "name": name, "kind": _kind(n_dims), "metric": chosen,
+            "layout": LAYOUT, "analysis_id": analysis_id, "name": name, "kind": KIND, "metric": chosen,
             "n_vectors": n, "n_dims": n_dims, "n_partitions": n_partitions, "commit": snapshot.commit,
             "table_version": snapshot.versions["embeddings"], "coverage": coverage_hash(snapshot, analysis_id),
             "built_s": round(time.monotonic() - began_s, 3), "files": _settled(beside),
@@ -221,10 +224,6 @@ def build_index(
     return Index(place, header)
 
 
-def _kind(n_dims: int) -> str:
-    return "IVF_SQ"
-
-
 def _write(
     snapshot: Snapshot,
     row: Mapping[str, Any],
@@ -238,8 +237,7 @@ def _write(
     import lance
 
     on_step(f"copying {n:,} vectors of {n_dims:,} numbers")
-    about = [(c, t) for c, t in _row_types()]
-    schema = pa.schema([*about, ("vector", pa.list_(pa.float32(), n_dims))])
+    schema = pa.schema([*_row_types(), ("vector", pa.list_(pa.float32(), n_dims))])
 
     def rows() -> Iterator[pa.RecordBatch]:
         for batch in vector_batches(snapshot, str(row["analysis_id"]), n_dims):
@@ -252,7 +250,7 @@ def _write(
     on_step(f"training {n_partitions:,} partitions")
     dataset.create_index(
         "vector",
-        _kind(n_dims),
+        KIND,
         metric="cosine" if metric == "cosine" else "l2",
         num_partitions=n_partitions,
     )
