@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motifdb.training.experiments.cells import CellPlan, CellReport, Say, run_cells
-from motifdb.training.experiments.downstream import DownstreamConfig, Frames, n_mlp_parameters, search
+from motifdb.training.experiments.downstream import DownstreamConfig, n_mlp_parameters, search
 from motifdb.training.experiments.official_folds import OfficialFolds
+from motifdb.training.experiments.vector_frames import Frames
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot

@@ -303,7 +303,8 @@ def answer(path: Path, asked: Asked, say: Say) -> Answer:
     """
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.pipelines.progress import Lines
-    from motifdb.training.experiments.l3_tables import all_rows, draw_l3, fold_rows, l3_notes, shown_rows
+    from motifdb.training.experiments.l3_picture import draw_l3
+    from motifdb.training.experiments.l3_tables import all_rows, fold_rows, l3_notes, shown_rows
 
     report = run_l3(options_of(asked), path, Lines(), say)
     snapshot = open_snapshot(path)

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from motifdb.errors import UsageError
 from motifdb.training.experiments.downstream import (
     DownstreamConfig,
-    Frames,
-    Scaling,
     build_mlp,
     n_mlp_parameters,
     search,
 )
+from motifdb.training.experiments.vector_frames import Frames, Scaling
 
 SMALL = DownstreamConfig(
     hidden=(16, 8), learning_rates=(1e-5, 1e-2), l2s=(0.0, 1e-5), batch_size=4, max_epochs=10, patience=5
