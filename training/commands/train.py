@@ -96,7 +96,7 @@ def train(
             again, resume, format_, output,
         )  # fmt: skip
         return
-    chosen = find_recipe(recipe)
+    chosen = find_recipe(recipe, SIAMESE_RECIPES)
     from motifdb.training.fitting.train_job import TrainOptions, train_database
 
     options = TrainOptions(

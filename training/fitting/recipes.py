@@ -25,7 +25,7 @@ import math
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -189,8 +189,12 @@ class Recipe:
 _LATER = ("l2", "look_every", "improvement")
 
 
-def find_recipe(name: str) -> Recipe:
+def find_recipe(name: str, others: Iterable[str] = ()) -> Recipe:
     """A recipe by name, or from a TOML file where `name` ends in ``.toml``.
+
+    Parameters
+    ----------
+    others : names that whoever asks knows beside, for the error's text
 
     Raises
     ------
@@ -206,8 +210,9 @@ def find_recipe(name: str) -> Recipe:
             raise UsageError(f"{name} cannot be read as a recipe: {error}") from None
         return Recipe.from_toml(text, where=name)
     if name not in RECIPES:
-        said = nearest(name, RECIPES)
-        listed = "" if said.startswith("choose") else f" (recipes: {', '.join(sorted(RECIPES))})"
+        known = sorted({*RECIPES, *others})
+        said = nearest(name, known)
+        listed = "" if said.startswith("choose") else f" (recipes: {', '.join(known)})"
         raise NotFoundError(f"there is no recipe {name!r}; {said}{listed}")
     return RECIPES[name]
 
