@@ -152,6 +152,8 @@ def _relation(called: str, own: Figure | None, base: Figure | None, wanted: str)
     if None not in bounds:
         low, high, other_low, other_high = (float(b) for b in bounds if b is not None)
         sure = ", intervals apart" if low > other_high or high < other_low else ", intervals overlap"
+    if own.chance is not None and own.low is not None and own.high is not None:
+        sure += f", not told from chance {own.chance:.3f}" * (own.low <= own.chance <= own.high)
     return f"{called} {way} ({own.value:.3f} from {base.value:.3f}{sure}), {fits}"
 
 

@@ -247,3 +247,18 @@ def test_figures_say_what_a_trivial_answer_scores() -> None:
         "mel/none",
     )
     assert found == {"test loss": "0.300", "one point": "0.250", "published loss": "0.3351"}
+
+
+def test_a_relation_is_said_with_its_doubt() -> None:
+    base = Figure("singer", "knn_1", 0.2, 0.1, 0.3, 0.1, 20)
+    better = Figure("singer", "knn_1", 0.6, 0.4, 0.8, 0.1, 20)
+    doubtful = Figure("singer", "knn_1", 0.25, 0.05, 0.4, 0.1, 20)
+    say = siamese_tables._relation
+    assert say("singer 1-NN", better, base, "up") == (
+        "singer 1-NN up (0.600 from 0.200, intervals apart), as the paper has it"
+    )
+    assert say("singer 1-NN", doubtful, base, "up") == (
+        "singer 1-NN up (0.250 from 0.200, intervals overlap, not told from chance 0.100), as the paper has it"
+    )
+    assert say("song 1-NN", better, base, "down").endswith("where the paper has it down")
+    assert say("song 1-NN", None, base, "down") == ""
