@@ -184,8 +184,19 @@ def _ours(spec: EmbedderSpec, weights: Path | None, device: str, options: dict[s
             has = nearest(option, known) if known else "it has none"
             raise UsageError(f"{spec.name} has no option {option!r}; {has}")
     extra: dict[str, Any] = {} if spec.weights is None else {"weights": weights}
-    made: Embedder = make(**extra, device=device, **options)
+    made: Embedder = _made(spec.name, options, lambda: make(**extra, device=device, **options))
     return checked_embedder(made, spec.name)
+
+
+def _made(name: str, options: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+    """What `make` gives; options that are text where numbers are needed, or the like, are told in a sentence."""
+    try:
+        return make()
+    except (TypeError, ValueError, OverflowError) as error:
+        if not options:  # then it is no mistake of who asks
+            raise
+        given = ", ".join(f"{option}={value}" for option, value in sorted(options.items()))
+        raise UsageError(f"{name} cannot be made with --set {given}: {error}") from None
 
 
 def _others(
@@ -259,7 +270,9 @@ def _stored(
     for option in options:
         if option not in ("window_s", "hop_s"):
             raise UsageError(f"a run has no option {option!r}; {nearest(option, ('window_s', 'hop_s'))}")
-    return RunEmbedder(snapshot, find_run(snapshot, text), root, device=device, **options)
+    run = find_run(snapshot, text)
+    made: Embedder = _made(text, options, lambda: RunEmbedder(snapshot, run, root, device=device, **options))
+    return made
 
 
 def checked_embedder(found: Any, called: str) -> Embedder:

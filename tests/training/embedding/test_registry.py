@@ -120,3 +120,5 @@ def test_names_and_weights_that_do_not_fit(tmp_path: Path) -> None:
         find_embedder("openl3", None)
     with pytest.raises(UsageError, match="hand-crafted has no option 'rate'"):
         find_embedder("hand-crafted", None, options={"rate": 1})
+    with pytest.raises(UsageError, match="hand-crafted cannot be made with --set sample_rate_hz=fast: "):
+        find_embedder("hand-crafted", None, options={"sample_rate_hz": "fast"})

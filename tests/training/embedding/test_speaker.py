@@ -105,8 +105,9 @@ def test_its_weights_are_part_of_what_it_says_of_itself(tiny: Path, tmp_path: Pa
         ({"input_shape": (8, "T", 80)}, "one input of 80 bands"),
         ({"input_kind": INT64}, "tensor.int64"),
         ({"external": "w.bin"}, "keeps weights in other files"),
+        ({"external_default": "w.bin"}, "keeps weights in other files"),
     ],
-    ids=["64 bands", "no time", "eight at once", "integers", "other files"],
+    ids=["64 bands", "no time", "eight at once", "integers", "other files", "other files by default"],
 )
 def test_another_model_is_refused(tmp_path: Path, options: dict[str, object], said: str) -> None:
     path = tmp_path / "odd.onnx"

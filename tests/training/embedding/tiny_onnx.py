@@ -57,6 +57,7 @@ def tiny_model(
     output_shape: Sequence[int | str] | None = None,
     input_kind: int = FLOAT,
     external: str | None = None,
+    external_default: str | None = None,
 ) -> bytes:
     """The graph: ``output = mean(feats, axis=1) @ matrix``.
 
@@ -64,6 +65,7 @@ def tiny_model(
     ----------
     matrix : float32 [80, d]
     external : the matrix is said to lie in this file
+    external_default : a function has an attribute whose default is said to lie in this file
     """
     shape = ("B", matrix.shape[1]) if output_shape is None else output_shape
     keep = _piece(5, _piece(1, "keepdims") + _number(3, 0) + _number(20, 2))
@@ -81,4 +83,10 @@ def tiny_model(
         + _piece(11, _value("feats", input_shape, input_kind))
         + _piece(12, _value("embs", shape))
     )
-    return _number(1, 8) + _piece(7, graph) + _piece(8, _number(2, 13))
+    function = b""
+    if external_default is not None:
+        attribute = (
+            _piece(1, "value") + _piece(5, _tensor("default", matrix, external_default)) + _number(20, 4)
+        )
+        function = _piece(25, _piece(1, "unused") + _piece(11, attribute) + _piece(10, "own"))
+    return _number(1, 8) + _piece(7, graph) + _piece(8, _number(2, 13)) + function
