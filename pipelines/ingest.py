@@ -206,7 +206,7 @@ class _Job:
             times_real_time=self.times_real_time,
             keeping=self.keeping,
         )
-        self.report = Report(has_metadata=bool(options.metadata))
+        self.report = Report(has_metadata=bool(options.metadata or options.layout))
         self.stack = ExitStack()
         self.expected_work_s = 0.0
         self._engine: Engine | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -32,11 +32,13 @@ class Row:
     path : relative to the corpus's folder, with ``/``
     labels : by name; `fold` and the keys of what belongs together are labels too
     f0 : path of its reference pitch, likewise
+    is_there : False for a recording that a table names and the folder lacks
     """
 
     path: str
     labels: Mapping[str, str] = field(default_factory=dict)
     f0: str | None = None
+    is_there: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Layout:
         UsageError
             where the folder is not there or does not look like this corpus, with what to put where.
         """
+        return [row for row in self._all_rows(folder) if row.is_there]
+
+    def _all_rows(self, folder: str | Path) -> list[Row]:
+        """With those that tables name and the folder lacks."""
         root = Path(folder)
         if not root.is_dir():
             raise UsageError(f"{folder} is no folder; {self.missing()}")
@@ -93,8 +99,8 @@ class Layout:
         return rows
 
     def manifest(self, folder: str | Path) -> Manifest:
-        """The rows as a manifest that ingest joins with the files."""
-        rows = self.rows(folder)
+        """The rows as a manifest that ingest joins with the files; those that are not there too, so that it can say how many."""
+        rows = self._all_rows(folder)
         made = tuple(ManifestRow(i, row.path, dict(row.labels), row.f0) for i, row in enumerate(rows, 1))
         return Manifest(Path(folder) / f"(the layout {self.name})", made)
 
@@ -173,15 +179,16 @@ def read_table(file: Path, needed: Sequence[str], encoding: str = "utf-8-sig") -
     for name in needed:
         if name not in names:
             raise LayoutError(f"{file.name} has no column {name} (it has {', '.join(names[:12])})")
+    # a row may be cut short: what it lacks is empty
     return [
-        {name: cell.strip() for name, cell in zip(names, row, strict=False)}
+        {name: cell.strip() for name, cell in zip(names, [*row, *[""] * len(names)], strict=False)}
         for row in cells
         if any(cell.strip() for cell in row)
     ]
 
 
-def only_there(rows: Iterable[Row], there: Iterable[str], what: str) -> list[Row]:
-    """The rows whose file is there.
+def marked_there(rows: Iterable[Row], there: Iterable[str], what: str) -> list[Row]:
+    """The rows, marked by whether their file is there, by its path or by one that differs in case, in separators or in a leading ``./``.
 
     Raises
     ------
@@ -189,12 +196,23 @@ def only_there(rows: Iterable[Row], there: Iterable[str], what: str) -> list[Row
         where none is.
     """
     known = set(there)
-    rows = list(rows)
-    kept = [row for row in rows if row.path in known]
-    if rows and not kept:
-        named = ", ".join(row.path for row in rows[:SHOWN])
-        raise LayoutError(f"none of the {len(rows):,} files that {what} names is there, such as {named}")
-    return kept
+    alike: dict[str, set[str]] = {}
+    for path in known:
+        alike.setdefault(_spelt(path), set()).add(path)
+    marked = []
+    for row in rows:
+        meant = {row.path} if row.path in known else alike.get(_spelt(row.path), set())
+        is_there = len(meant) == 1
+        marked.append(replace(row, path=min(meant) if is_there else row.path, is_there=is_there))
+    if marked and not any(row.is_there for row in marked):
+        named = ", ".join(row.path for row in marked[:SHOWN])
+        raise LayoutError(f"none of the {len(marked):,} files that {what} names is there, such as {named}")
+    return marked
+
+
+def _spelt(path: str) -> str:
+    """A path as tables and disks may agree on it."""
+    return path.replace("\\", "/").removeprefix("./").casefold()
 
 
 def stem(path: str) -> str:

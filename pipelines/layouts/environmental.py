@@ -9,7 +9,7 @@ from motifdb.pipelines.layouts.base import (
     Layout,
     LayoutError,
     Row,
-    only_there,
+    marked_there,
     read_table,
     require_file,
     require_folder,
@@ -42,7 +42,7 @@ def _urbansound8k(folder: Path) -> list[Row]:
         )
         for r in read_table(table, needed)
     ]
-    return only_there(rows, sound_files(folder, "audio"), table.name)
+    return marked_there(rows, sound_files(folder, "audio"), table.name)
 
 
 def _esc50(folder: Path) -> list[Row]:
@@ -63,7 +63,7 @@ def _esc50(folder: Path) -> list[Row]:
         )
         for r in read_table(table, needed)
     ]
-    return only_there(rows, sound_files(folder, "audio"), table.name)
+    return marked_there(rows, sound_files(folder, "audio"), table.name)
 
 
 _SCENE = re.compile(r"([a-z]+?)_?(\d+)", re.IGNORECASE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -59,7 +58,7 @@ def _tonas_table(file: Path) -> dict[str, tuple[str, str, str]]:
             text = content.decode("latin-1")
     lines = text.replace("\0", "").replace("\ufeff", "").splitlines()
     known: dict[str, tuple[str, str, str]] = {}
-    for cells in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+    for cells in (line.split("\t") for line in lines):
         if len(cells) >= 4 and cells[0].strip():
             name = re.sub(r"\.wav$", "", cells[0].strip(), flags=re.IGNORECASE).replace("\\", "/")
             known[name.rsplit("/", 1)[-1].lower()] = (cells[1].strip(), cells[2].strip(), cells[3].strip())
@@ -74,7 +73,8 @@ def _cante100(folder: Path) -> list[Row]:
     if table.stat().st_size > _XML_BYTES:
         raise LayoutError(f"{table.name} is larger than {_XML_BYTES >> 20} MB, so it is not what it is named")
     content = table.read_bytes()
-    if b"<!ENTITY" in content or b"<!DOCTYPE" in content:
+    plain = content.replace(b"\0", b"")  # in UTF-16 every other byte is one
+    if b"<!ENTITY" in plain or b"<!DOCTYPE" in plain:
         raise LayoutError(f"{table.name} declares entities, which the corpus's own does not")
     try:
         tracks = list(ElementTree.fromstring(content))
@@ -83,9 +83,9 @@ def _cante100(folder: Path) -> list[Row]:
     known = {}
     for track in tracks:
         texts = {part.tag: (part.text or "").strip() for part in track.iter() if part is not track}
-        number = re.sub(r"\D", "", track.attrib.get("id", ""))
-        if number:
-            known[int(number)] = texts
+        number = _number(re.sub(r"\D", "", track.attrib.get("id", "")))
+        if number is not None:
+            known[number] = texts
     pitch = {_number(path): path for path in files_of(folder, (".csv",)) if "f0" in path.lower()}
     rows = []
     for path in sound_files(folder, audio):
@@ -108,7 +108,7 @@ def _cante100(folder: Path) -> list[Row]:
 
 
 def _number(path: str) -> int | None:
-    match = re.match(r"\d+", path.rsplit("/", 1)[-1])
+    match = re.match(r"[0-9]{1,18}(?![0-9])", path.rsplit("/", 1)[-1])
     return int(match.group()) if match else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -14,7 +15,7 @@ from motifdb.pipelines.layouts.base import (
     LayoutError,
     Row,
     files_of,
-    only_there,
+    marked_there,
     parts,
     read_table,
     require_file,
@@ -48,16 +49,26 @@ def _performances(folder: Path) -> tuple[Path, list[dict[str, str]], dict[str, s
     table = require_file(folder, "perfs.csv", "performances.csv", "sing/perfs.csv")
     rows = read_table(table, ())
     under = require_folder(folder, "sing/audio", "audio")
-    return table, rows, {stem(path): path for path in sound_files(folder, under)}
+    sound: dict[str, str] = {}
+    for path in sound_files(folder, under):
+        other = sound.setdefault(stem(path), path)
+        if other != path:
+            raise LayoutError(f"{other} and {path} are both named like one performance; keep one")
+    return table, rows, sound
+
+
+def _key(cell: str, sound: Mapping[str, str]) -> str:
+    """The key of a performance, from a cell that may name its file; a key may hold dots."""
+    return cell if cell in sound else stem(cell)
 
 
 def _damp(folder: Path) -> list[Row]:
     table, performances, sound = _performances(folder)
     key, singer, song = (_column(performances, names, table) for names in (_PERFORMANCE, _SINGER, _SONG))
     rows = [
-        Row(sound[stem(r[key])], said(singer=r[singer], work=r[song], performance=stem(r[key])))
+        Row(sound[name], said(singer=r[singer], work=r[song], performance=name))
         for r in performances
-        if stem(r[key]) in sound
+        if (name := _key(r[key], sound)) in sound
     ]
     if performances and not rows:
         raise LayoutError(f"none of the {len(performances):,} performances of {table.name} has sound in it")
@@ -72,8 +83,8 @@ def _damp_balanced(folder: Path) -> list[Row]:
     titles = [name for name in ("title", "song", "work") if performances and name in performances[0]]
     rows = []
     for r in performances:
-        if not re.fullmatch(r"\d+", r[index]) or not 1 <= int(r[index]) <= 14:
-            raise LayoutError(f"{table.name} has the song index {r[index]!r}; it must be 1 to 14")
+        if not re.fullmatch(r"[0-9]{1,9}", r[index]) or not 1 <= int(r[index]) <= 14:
+            raise LayoutError(f"{table.name} has the song index {r[index][:20]!r}; it must be 1 to 14")
         number = int(r[index])
         part = next(part for part, songs in BALANCED_PARTS.items() if number in songs)
         labels = said(
@@ -81,10 +92,10 @@ def _damp_balanced(folder: Path) -> list[Row]:
             work=str(number),
             title=r[titles[0]] if titles else None,
             fold=part,
-            performance=stem(r[key]),
+            performance=(name := _key(r[key], sound)),
         )
-        if stem(r[key]) in sound:
-            rows.append(Row(sound[stem(r[key])], labels))
+        if name in sound:
+            rows.append(Row(sound[name], labels))
     if performances and not rows:
         raise LayoutError(f"none of the {len(performances):,} performances of {table.name} has sound in it")
     return rows
@@ -117,7 +128,7 @@ def _vocalset(folder: Path) -> list[Row]:
             singer=singer,
             technique=technique,
             context=context,
-            work=f"{context} {melody}",
+            work=f"{context} {melody}".lower(),
             fold=listed.get(singer),
             sex="female" if singer.startswith("f") else "male",
         )
@@ -182,7 +193,7 @@ def _vocadito(folder: Path) -> list[Row]:
             singer=r["singer_id"], language=r.get("language"), average_pitch_midi=r.get("average_pitch")
         )
         rows.append(Row(sound.get(name, f"Audio/{name}.wav"), labels, pitch.get(f"{name}_f0")))
-    return only_there(rows, sound.values(), table.name)
+    return marked_there(rows, sound.values(), table.name)
 
 
 def _otmm(folder: Path) -> list[Row]:
@@ -202,10 +213,19 @@ def _otmm(folder: Path) -> list[Row]:
             singer=_people(about),
             work=_first(about, "works", "work"),
             title=_first(about, "title"),
-            tonic_hz=None if row.get("tonic") is None else f"{float(row['tonic']):g}",
+            tonic_hz=_hertz(row.get("tonic")),
         )
         rows.append(Row(path, labels))
     return rows
+
+
+def _hertz(value: Any) -> str | None:
+    """A frequency as text; None where it is none."""
+    try:
+        hertz = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return f"{hertz:g}" if 0 < hertz < math.inf else None
 
 
 def _annotations(folder: Path) -> dict[str, dict[str, Any]]:
@@ -266,7 +286,7 @@ def _folder(folder: Path) -> list[Row]:
             )
             for r in listed
         ]
-        return only_there(
+        return marked_there(
             named,
             sound_files(folder) + files_of(folder, (".pitch", ".pitch.gz", ".f0", ".csv", ".txt")),
             table.name,

@@ -148,11 +148,16 @@ def test_makam_tracks_need_no_hop(tmp_path: Path) -> None:
         ("damp-balanced", "perfs.csv", "performance,singer,song_index\na,1,15\n", "song index '15'; it must be 1 to 14"),
         ("otmm-makam", "annotations.json", "{", "is no JSON"),
         ("otmm-makam", "annotations.json", "{}", "is no list"),
+        ("cante100", "cante100Meta.xml", '<!DOCTYPE a [<!ENTITY b "c">]><a/>'.encode("utf-16"), "declares entities"),
+        ("damp-balanced", "perfs.csv", f"performance,singer,song_index\na,1,{'1' * 5000}\n", "it must be 1 to 14"),
         ("vocadito", "vocadito_metadata.csv", "track_id\n1\n", "no column singer_id"),
     ],
-    ids=["column", "empty", "no sound", "xml", "entities", "tonas", "damp", "index", "json", "list", "vocadito"],
+    ids=["column", "empty", "no sound", "xml", "entities", "tonas", "damp", "index", "json", "list", "utf-16 entities",
+         "long index", "vocadito"],
 )  # fmt: skip
-def test_tables_that_cannot_be(name: str, path: str, content: str, words: str, tmp_path: Path) -> None:
+def test_tables_that_cannot_be(
+    name: str, path: str, content: str | bytes, words: str, tmp_path: Path
+) -> None:
     MADE[name](tmp_path)
     text(tmp_path, path, content)
     with pytest.raises(UsageError, match=words) as raised:
@@ -166,6 +171,70 @@ def test_a_table_in_a_folder_says_what_its_files_are(tmp_path: Path) -> None:
     (row,) = find_layout("folder").rows(tmp_path)
     assert (row.path, row.f0) == ("hum/one.wav", "hum/one.f0")
     assert row.labels == {"singer": "Ana", "style": "debla"}
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "more"),
+    [
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "9-9-0-0.wav,9\n"),
+        ("esc50", "meta/esc50.csv", "\n1-7-A-0.wav,1\n"),
+        ("vocadito", "vocadito_metadata.csv", "\n99\n"),
+        ("tonas", "TONAS-Metadata.txt", "99-D_X.wav\tDebla\tt\t" + "x" * 200_000),
+    ],
+    ids=["urbansound8k", "esc50", "vocadito", "tonas"],
+)
+def test_a_row_cut_short_or_too_long_loses_no_other(name: str, path: str, more: str, tmp_path: Path) -> None:
+    said = MADE[name](tmp_path) if name != "tonas" else tonas(tmp_path, "utf-8")
+    file = tmp_path / path
+    file.write_bytes(file.read_bytes().rstrip(b"\n") + b"\n" + more.strip("\n").encode())
+    assert [r.path for r in find_layout(name).rows(tmp_path)] == sorted(said)
+
+
+def test_a_table_may_spell_paths_otherwise(tmp_path: Path) -> None:
+    sound(tmp_path, "Hum/One.WAV")
+    sound(tmp_path, "hum/two.wav")
+    sound(tmp_path, "hum/TWO.wav")
+    listed = "path,singer\n./hum/one.wav,Ana\nhum\\TWO.wav,B\nhum/two.wav,C\n../../etc/x.wav,D\n"
+    text(tmp_path, "manifest.csv", listed)
+    rows = find_layout("folder").rows(tmp_path)
+    # of two files that differ in case only, a row must say which
+    assert {r.path: r.labels["singer"] for r in rows} == {"Hum/One.WAV": "Ana", "hum/two.wav": "C"}
+
+
+def test_what_a_table_names_and_the_folder_lacks_is_counted(tmp_path: Path) -> None:
+    MADE["urbansound8k"](tmp_path / "u")
+    assert "1 manifest rows name no file here" in ingested(
+        tmp_path / "u", "urbansound8k", tmp_path / "u.motifdb"
+    )
+
+
+def test_performances_whose_keys_hold_dots_or_stand_twice(tmp_path: Path) -> None:
+    text(tmp_path, "perfs.csv", "performance,singer,song\n12.5,Ana,hello\np2.m4a,B,hello\n")
+    sound(tmp_path, "sing/audio/12.5.wav")
+    sound(tmp_path, "sing/audio/p2.wav")
+    rows = find_layout("damp").rows(tmp_path)
+    assert [r.labels["performance"] for r in rows] == ["12.5", "p2"]
+    sound(tmp_path, "sing/audio/more/p2.wav")
+    with pytest.raises(UsageError, match=r"more/p2.wav and .*p2.wav are both named like one performance"):
+        find_layout("damp").rows(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "tonic", ['"?"', "[1]", '""', "1" + "0" * 400, "-3"], ids=["text", "list", "empty", "huge", "negative"]
+)
+def test_a_tonic_that_is_no_frequency_is_left_out(tonic: str, tmp_path: Path) -> None:
+    MADE["otmm-makam"](tmp_path)
+    before = find_layout("otmm-makam").rows(tmp_path)
+    (mbid, *_) = {r.labels["recording"] for r in before if "tonic_hz" in r.labels}
+    text(tmp_path, "annotations.json", f'[{{"mbid": "{mbid}", "makam": "Hicaz", "tonic": {tonic}}}]')
+    rows = {r.labels["recording"]: r.labels for r in find_layout("otmm-makam").rows(tmp_path)}
+    assert len(rows) == len(before) and "tonic_hz" not in rows[mbid]
+
+
+def test_what_is_sung_does_not_hang_on_the_case_of_a_folder(tmp_path: Path) -> None:
+    sound(tmp_path, "FULL/female1/scales/belt/f1_scales_belt_a.wav")
+    sound(tmp_path, "FULL/male2/Scales/belt/m2_scales_belt_a.wav")
+    assert {r.labels["work"] for r in find_layout("vocalset").rows(tmp_path)} == {"scales scales_a"}
 
 
 def test_halves_of_dcase_are_both_needed(tmp_path: Path) -> None:
