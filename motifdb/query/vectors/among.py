@@ -49,6 +49,8 @@ def allowed_ids(session: Session, analysis_id: str, condition: str) -> list[str]
     UsageError, NotFoundError
         for a condition that cannot be asked, or that none meets.
     """
+    if not condition.strip():
+        raise UsageError(f"the condition is empty; it may name {COLUMNS}")
     rows = _ROWS.format(id=f"'{analysis_id}'")
     # the line break ends a comment at the condition's end
     query = f"select embedding_id from ({rows}) where (\n{condition}\n)"

@@ -301,7 +301,7 @@ def read_header(folder: Path) -> dict[str, Any]:
         numbers = [header[k] for k in ("n_vectors", "n_dims", "table_version", "commit")]
         texts = [header[k] for k in ("analysis_id", "metric", "coverage")]
         sizes = [(str(name), int(size), str(digest)) for name, (size, digest) in header["files"].items()]
-    except (OSError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its header cannot be read ({error})") from error
     if header.get("layout") != LAYOUT:
         raise ValueError("another version of motifdb made it")

@@ -141,8 +141,8 @@ def test_bytes_that_were_changed(copied: Callable[[], Path], pattern: str) -> No
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"layout": 1}', '{"layout": 99}', "\x00" * 10],
-    ids=["empty", "list", "nothing", "half", "newer", "zeros"],
+    ["", "[]", "{}", "{", '{"layout": 1}', '{"layout": 99}', "\x00" * 10],
+    ids=["empty", "list", "nothing", "cut", "half", "newer", "zeros"],
 )
 def test_a_header_that_is_none(copied: Callable[[], Path], content: str) -> None:
     path = copied()

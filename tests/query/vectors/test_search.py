@@ -88,11 +88,12 @@ def test_a_condition_comes_before_the_nearest_are_taken(asking: Session) -> None
     [
         ("styl = 'rast'", NotFoundError, "did you mean 'style'"),
         ("style =", UsageError, "cannot be asked"),
+        (" ", UsageError, "the condition is empty"),
         ("style = 'x'", NotFoundError, "no vector meets"),
         ("(select 1 from nowhere)", NotFoundError, "nowhere"),
         ("read_text('/etc/passwd') is null", UsageError, "cannot be asked"),
     ],
-    ids=["column", "syntax", "none", "table", "files"],
+    ids=["column", "syntax", "empty", "none", "table", "files"],
 )
 def test_conditions_that_cannot_be(
     asking: Session, condition: str, kind: type[Exception], words: str
