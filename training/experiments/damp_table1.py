@@ -319,7 +319,8 @@ def _folds(snapshot: Snapshot, split_id: str, asked: Asked) -> list[int]:
     there = split_folds(snapshot, split_id)
     found = [f for f in there if asked.only_folds is None or f in asked.only_folds]
     if not found:
-        raise UsageError(f"no division has fold {asked.only_folds}; folds count from 0 to {max(there)}")
+        wanted = ", ".join(map(str, asked.only_folds or ()))
+        raise UsageError(f"no division has fold {wanted}; folds count from 0 to {max(there)}")
     return found
 
 

@@ -47,7 +47,8 @@ def table_rows(table: Table) -> list[dict[str, Any]]:
     rows = [_row(table, cell.name, cell) for cell in table.cells]
     for name in _baselines(table):
         rows.append(_row(table, name, None))
-    chance: dict[str, Any] = dict.fromkeys(rows[0], "")
+    # a column of numbers stays one
+    chance: dict[str, Any] = {name: "" if isinstance(value, str) else None for name, value in rows[0].items()}
     chance |= {"network": "chance", "published": f"- / {_short(1 / pub.N_SINGERS)}"}
     for column in table.columns:
         for what in ("clips", "recordings"):
