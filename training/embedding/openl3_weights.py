@@ -14,7 +14,8 @@ import gzip
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motifdb.errors import NotFoundError, UsageError, nearest
+from motifdb.errors import MotifdbError, NotFoundError, UsageError, nearest
 
 REPRESENTATIONS = ("linear", "mel128", "mel256")
 CONTENTS = ("music", "env")
 CHANNELS = (64, 128, 256, 512)
 MOST_BYTES = 512 << 20
 """Of a file, or of what a .gz holds: the released ones have 19 MB."""
+MOST_NUMBERS = 32_000_000
+"""Of all arrays of an HDF5 file, which may be said to be large without being there."""
 
 _RELEASED = re.compile(r"openl3_(audio|image)_(linear|mel128|mel256)_(music|env)")
 _ENDINGS = (".h5", ".hdf5", ".h5.gz", ".hdf5.gz", ".safetensors", ".npz")
@@ -160,15 +163,22 @@ def _from_name(path: Path, representation: str | None, content: str | None) -> t
 def _opened(path: Path) -> dict[str, Stored]:
     """Every array of a file by its name, in the order of its layers where the file keeps one."""
     name = path.name.lower()
-    try:
+    with _readable(path):
         if name.endswith(".safetensors"):
             return _safetensors(path)
         if name.endswith(".npz"):
             return _npz(path)
         return _h5(path)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        if isinstance(error, UsageError):
-            raise
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What a file makes a reader raise, as a sentence: a damaged one may raise anything."""
+    try:
+        yield
+    except MotifdbError:
+        raise
+    except Exception as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(
             f"{path.name} cannot be read as weights ({said}); it may be cut short or of another kind"
@@ -209,6 +219,10 @@ def _npz(path: Path) -> dict[str, Stored]:
                 raise UsageError(
                     f"{info.filename[:-4]!r} in {path.name} holds Python objects, which are never read; store plain arrays"
                 )
+            if dtype.kind not in "fiub":  # one entry of text may be of any size; counters are left out later
+                raise UsageError(
+                    f"{info.filename[:-4]!r} in {path.name} is of {dtype}, and weights are numbers"
+                )
 
             def read(name: str = info.filename) -> NDArray[Any]:
                 with zipfile.ZipFile(path) as again, again.open(name) as member:
@@ -235,20 +249,31 @@ def _h5(path: Path) -> dict[str, Stored]:
             )
         source = io.BytesIO(content)
     found: dict[str, Stored] = {}
+    n_left = MOST_NUMBERS
     with h5py.File(source, "r") as file:
-        root = file.get("model_weights", file)
+        root = file
+        if "model_weights" in file.keys():  # noqa: SIM118 - `in file` would follow a link
+            root = _inside(file, "model_weights", path, h5py)
         # Keras keeps the order of layers beside them; a group's own order is that of the alphabet
         names = [_text(n) for n in root.attrs.get("layer_names", [])] or sorted(root, key=_natural)
         for layer in names:
             if "spectrogram" in layer:  # files of 2018 keep the front end's kernels, too
                 continue
-            if not isinstance(root.get(layer, getlink=True), h5py.HardLink):
-                raise UsageError(
-                    f"{path.name} has {layer!r} outside of it; a file of weights must hold its arrays"
-                )
-            for name, data in _datasets(root[layer], path, h5py):
+            for name, data in _datasets(_inside(root, layer, path, h5py), path, h5py):
+                n_left -= data.size or 0
+                if n_left < 0:
+                    raise UsageError(
+                        f"{path.name} holds more than {MOST_NUMBERS:,} numbers; weights of OpenL3 have 4.7 million"
+                    )
                 found[f"{layer}/{name}"] = Stored.of(_plain(data))
     return found
+
+
+def _inside(group: Any, name: str, path: Path, h5py: Any) -> Any:
+    """What a group holds under a name; a link, or a name that leads through other groups, is refused."""
+    if "/" in name or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise UsageError(f"{path.name} has {name!r} outside of it; a file of weights must hold its arrays")
+    return group[name]
 
 
 def _datasets(
@@ -261,16 +286,12 @@ def _datasets(
     if depth > 8:
         raise UsageError(f"{path.name} nests its groups deeper than any file of weights does")
     for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise UsageError(
-                f"{path.name} has {name!r} outside of it; a file of weights must hold its arrays"
-            )
-        yield from _datasets(group[name], path, h5py, f"{prefix}{name}/", depth + 1)
+        yield from _datasets(_inside(group, name, path, h5py), path, h5py, f"{prefix}{name}/", depth + 1)
 
 
 def _plain(data: Any) -> NDArray[Any]:
     """An array of numbers that lies in the file itself, and is no larger than the largest there should be."""
-    if data.external or data.is_virtual or data.dtype.kind != "f":
+    if data.external or data.is_virtual or data.dtype.kind != "f" or data.size is None:
         raise ValueError(f"the array {data.name} holds no plain numbers, or lies in another file")
     if data.size > 4 * 9 * CHANNELS[-1] ** 2:
         raise ValueError(f"the array {data.name} has {data.size:,} numbers, more than any of OpenL3's")
@@ -362,7 +383,8 @@ def _checked(path: Path, found: Mapping[str, Stored]) -> dict[str, Array]:
             raise UsageError(
                 f"{name} in {path.name} has shape {there.shape}, and the audio network needs {shape}: these are weights of {kind}"
             )
-        values = there.read()
+        with _readable(path):
+            values = there.read()
         if values.dtype.kind != "f" or not np.isfinite(values).all():
             raise UsageError(f"{name} in {path.name} holds what is no finite number; the file is damaged")
         if name.endswith("running_var") and (values < 0).any():

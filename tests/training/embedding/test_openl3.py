@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,22 @@ def small(state: Arrays, **changed: Any) -> dict[str, Any]:
     return {name: np.float32(0.5) for name in state} | changed
 
 
+def _damaged(path: Path, state: Arrays) -> dict[str, Any]:
+    name = "openl3_audio_linear_env.npz"
+    np.savez(path / name, **state)  # type: ignore[arg-type]
+    content = bytearray((path / name).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 8] = bytes(255 - b for b in content[middle : middle + 8])
+    (path / name).write_bytes(content)
+    return {"name": name}
+
+
+def _no_header(path: Path, state: Arrays) -> dict[str, Any]:
+    with zipfile.ZipFile(path / "openl3_audio_linear_env.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': none  \n")
+    return {"name": "openl3_audio_linear_env.npz"}
+
+
 CASES: dict[str, tuple[Case, str]] = {
     "not there": (_no_file, "there is no file of weights"),
     "another format": (lambda p, s: _bytes(p, "x.pth", b"PK"), "no file of weights that can be read"),
@@ -218,6 +235,12 @@ CASES: dict[str, tuple[Case, str]] = {
         ),
         "holds what is no finite number",
     ),
+    "text": (
+        lambda p, s: save(p, "openl3_audio_linear_env.npz", {"a": np.array(["x" * 99])}),
+        "is of <U99, and weights are numbers",
+    ),
+    "a damaged array": (_damaged, "cannot be read as weights"),
+    "a header that is none": (_no_header, "cannot be read as weights"),
     "too few layers": (
         lambda p, s: save(p, "openl3_audio_linear_env.npz", {"conv2d/kernel:0": np.zeros((3, 3, 1, 64), np.float32)}),
         "1 convolutions, 0 normalisations; the audio network of OpenL3 has 8 and 8",
@@ -254,6 +277,39 @@ def test_an_h5_that_points_out_of_itself_is_refused(released: Path, tmp_path: Pa
                 group.create_dataset("bias:0", (64,), "f4", external=[(str(tmp_path / "secret"), 0, 256)])
         with pytest.raises(UsageError, match=r"outside of it|lies in another file"):
             read_openl3(path)
+
+
+def test_an_h5_whose_layers_lie_elsewhere_is_refused(released: Path, tmp_path: Path) -> None:
+    import h5py
+
+    for called in ("model_weights", "through"):
+        path = tmp_path / f"{called}_{RELEASED}"
+        with h5py.File(path, "w") as file:
+            file[called] = h5py.ExternalLink(str(released), "/")
+            file.attrs["layer_names"] = [f"{called}/conv2d_8"]
+        with pytest.raises(UsageError, match=f"has '{called}(/conv2d_8)?' outside of it"):
+            read_openl3(path)
+
+
+def test_an_h5_that_is_odd_is_a_sentence(tmp_path: Path) -> None:
+    import h5py
+
+    makes: dict[str, Callable[[Any], object]] = {
+        "no numbers": lambda f: f.create_dataset("a/kernel:0", data=h5py.Empty("f4")),
+        "no names": lambda f: f.attrs.create("layer_names", 5),
+        "no layers": lambda f: f.create_dataset("model_weights", data=np.zeros(3)),
+        "a type": lambda f: f.__setitem__("a", np.dtype("f4")),
+        # each is said to be of 17 MB, and nothing of it is in the file
+        "too much": lambda f: [
+            f.create_dataset(f"{i}/k:0", (2**21,), "f8", chunks=(2**16,)) for i in range(17)
+        ],
+    }
+    for name, make in makes.items():
+        with h5py.File(tmp_path / RELEASED, "w") as file:
+            make(file)
+        said = "more than 32,000,000 numbers" if name == "too much" else "cannot be read as weights"
+        with pytest.raises(UsageError, match=said):
+            read_openl3(tmp_path / RELEASED)
 
 
 # -- windows and vectors ---------------------------------------------------------------------------------------
