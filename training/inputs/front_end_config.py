@@ -15,7 +15,7 @@ from motifdb.query.audio import SAMPLE_RATE_HZ
 Kind = Literal["log-mel", "mfcc", "spectrogram", "mel-db", "cqt-db", "l3-linear", "l3-mel128", "l3-mel256"]
 KINDS: tuple[str, ...] = get_args(Kind)
 DAMP_KINDS = ("mel-db", "cqt-db")
-"""Decibels relative to the loudest moment of the recording: `motifdb.training.inputs.gain` makes that moment 0 dB."""
+"""Decibels relative to the loudest moment of the recording: `motifdb.training.inputs.heard` makes that moment 0 dB."""
 L3_KINDS = ("l3-linear", "l3-mel128", "l3-mel256")
 
 RATES_HZ = (SAMPLE_RATE_HZ, 22_050, 48_000)

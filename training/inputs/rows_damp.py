@@ -1,7 +1,7 @@
 """Mel and constant-Q decibels of damp-2018 (section on input) and siamese-2018: 0 to 60, and 60 is the loudest of a recording.
 
 0 dB is a full-scale sine at the centre of a bin. What the papers relate decibels to, the recording's own maximum, is made that by
-`motifdb.training.inputs.gain`, which scales its samples.
+`motifdb.training.inputs.heard`, which scales its samples.
 
 Mel bands are of magnitude, then squared. Constant-Q bins are inner products with Hann-windowed complex tones, whose windows are
 as long as 1 / (2^(1/24) - 1) = 34.1 periods (Brown, "Calculation of a constant Q spectral transform", JASA 89(1), 1991),
