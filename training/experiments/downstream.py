@@ -57,9 +57,12 @@ class DownstreamConfig:
         ------
         UsageError
         """
+        counts = self.batch_size, self.max_epochs, self.patience, *self.hidden
+        if not all(isinstance(n, int) for n in counts):
+            raise UsageError("batch_size, max_epochs, patience and hidden units must be whole numbers")
         if not self.learning_rates or not self.l2s or min(self.learning_rates) <= 0 or min(self.l2s) < 0:
             raise UsageError("the search needs learning rates above 0 and values of L2 that are 0 or more")
-        if min(self.batch_size, self.max_epochs, self.patience, *self.hidden, 1) < 1:
+        if min(counts) < 1:
             raise UsageError("batch_size, max_epochs, patience and hidden units must be 1 or more")
 
     def to_json(self) -> dict[str, Any]:

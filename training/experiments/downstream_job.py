@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motifdb.errors import UsageError
 from motifdb.training.experiments.cells import CellPlan, CellReport, Say, run_cells
 from motifdb.training.experiments.downstream import DownstreamConfig, n_mlp_parameters, search
 from motifdb.training.experiments.official_folds import OfficialFolds
@@ -170,6 +171,11 @@ def run_downstream(
     leaks = {report.fold: report for report in leak_reports(snapshot, folds.split_id)}
     say(leak_text(list(leaks.values())))
     numbers = [n for n in sorted(leaks) if options.only_folds is None or n in options.only_folds]
+    if not numbers:
+        asked = ", ".join(map(str, options.only_folds or ()))
+        raise UsageError(
+            f"there is no fold {asked}; folds count from 0 to {max(leaks)} (the clips' own are {', '.join(folds.names)})"
+        )
     report = DownstreamReport()
     plans = [CellPlan(NAME, "baselines", PROTOCOL, folds.split_id, n) for n in numbers]
     report.cells = run_cells(path, plans, folds.label, progress, say, device=options.device)

@@ -129,3 +129,6 @@ def test_vectors_and_parts_that_cannot_be_are_refused_in_a_sentence() -> None:
         Frames.of(np.full((1, 3), np.nan, np.float32), np.array([0]), 1)
     with pytest.raises(UsageError, match="learning rates above 0"):
         DownstreamConfig(learning_rates=()).check()
+    for wrong in ({"batch_size": 1.5}, {"hidden": (8.5,)}):
+        with pytest.raises(UsageError, match="must be whole numbers"):
+            DownstreamConfig(**wrong).check()  # type: ignore[arg-type]

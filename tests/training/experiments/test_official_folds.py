@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,5 +117,7 @@ def test_embeddings_are_judged_as_stored_runs_once_beside_their_baselines(corpor
     value, low, high = pooled_accuracy(snapshot, list(report.run_ids["octaves"].values()), {})
     assert value == pytest.approx(np.mean(list(by_fold.values()))) and low is not None and high is not None
     assert low <= value <= high
+    with pytest.raises(UsageError, match="there is no fold 7; folds count from 0 to"):
+        run_downstream(path, folds, [OCTAVES], replace(options, only_folds=(7,)), Quiet(), said.append)
     again = run_downstream(path, folds, [OCTAVES], options, Quiet(), said.append)
     assert (again.n_run, again.n_done_before, again.cells.n_run) == (0, 3, 0)
