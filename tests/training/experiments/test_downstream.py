@@ -131,4 +131,4 @@ def test_vectors_and_parts_that_cannot_be_are_refused_in_a_sentence() -> None:
         DownstreamConfig(learning_rates=()).check()
     for wrong in ({"batch_size": 1.5}, {"hidden": (8.5,)}):
         with pytest.raises(UsageError, match="must be whole numbers"):
-            DownstreamConfig(**wrong).check()  # type: ignore[arg-type]
+            DownstreamConfig(**wrong).check()
