@@ -6,6 +6,7 @@ is done is not done again.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -322,32 +323,47 @@ def _trained(
 
 ON = "accuracy on "
 """How an accuracy on another domain is called among an encoder's figures."""
+TRIED = "tried.json"
+"""In an encoder's folder: by other domain, a hash of the videos that it was tried on. Another folder may have the same name."""
 
 
 def _tried(
     options: TowerOptions, path: Path, result: EncoderResult, domain: str, domains: Mapping[str, Path]
 ) -> EncoderResult:
-    """The result with its accuracy on the other domains; those that are stored are not judged again."""
+    """The result with its accuracy on the other domains; those that are stored of the same videos are not judged again."""
     from motifdb.catalog.snapshot import open_snapshot
     from motifdb.training.encoders.avc import evaluate_avc, load_network
     from motifdb.training.encoders.store import checkpoint_of, stored_figures
+    from motifdb.training.videos.discover import content_hash, discover
 
     others = {name: folder for name, folder in domains.items() if name != domain}
     if not others:
         return result
     stored = stored_figures(open_snapshot(path), [result.encoder_id])[result.encoder_id]
     figures = list(result.figures)
-    network = None
+    network, place = None, path / checkpoint_of(result.encoder_id)
+    tried = _tried_on(place / TRIED)
+    now = {name: content_hash(discover(folder)) for name, folder in others.items()}
     for name, folder in others.items():
-        known = stored.get(("test", f"{ON}{name}"))
+        known = stored.get(("test", f"{ON}{name}")) if tried.get(name) == now[name] else None
         if known is None:
             if network is None:
-                network, _ = load_network(path / checkpoint_of(result.encoder_id), options.device)
+                network, _ = load_network(place, options.device)
             found = evaluate_avc(network, folder, workers=options.workers, ray_address=options.ray_address)
             (own,) = (f for f in found if f.metric == "accuracy")
             known = replace(own, metric=f"{ON}{name}")
         figures.append(known)
+    (place / TRIED).write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return replace(result, figures=figures)
+
+
+def _tried_on(file: Path) -> dict[str, Any]:
+    """What `TRIED` holds; nothing where it cannot be read, so that all is tried again."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def towers_of(result: EncoderResult, domain: str, front_end: str) -> Towers:

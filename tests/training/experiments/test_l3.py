@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from motifdb.training.experiments.l3_tables import (
 )
 from motifdb.training.experiments.l3_towers import (
     TowerOptions,
+    _tried,
     choose_recipe,
     recipes_of,
     shared_videos,
@@ -103,6 +106,31 @@ def test_what_is_done_is_not_done_again(answered: tuple[Path, Asked, Answer, lis
     again = run_experiment("l3-2019", db, asked, lambda line: None)
     assert open_snapshot(db).table("runs", ["run_id", "created_at"]).sort_by("run_id").equals(before)
     assert again.long == answer.long
+
+
+def test_another_folder_of_the_same_name_is_tried_anew(
+    answered: tuple[Path, Asked, Answer, list[str]],
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from motifdb.training.encoders import avc
+
+    db = answered[0]
+    shutil.copytree(videos / "noises", tmp_path / "noises")
+    (row,) = open_snapshot(db).table("encoders", None, "name = 'tiny log-mel/tones'").to_pylist()
+    config, data = json.loads(row["config"]), json.loads(row["data"])
+    result = EncoderResult(row["name"], "avc", row["recipe"], config, data, row["seed"])
+    assert result.encoder_id == row["encoder_id"]
+    monkeypatch.setattr(avc, "evaluate_avc", lambda *_, **__: [EncoderFigure("test", "accuracy", 0.125)])
+    domains = {"tones": videos / "tones", "noises": tmp_path / "noises"}
+    options = TowerOptions(device="cpu", workers=0)
+    same = _tried(options, db, result, "tones", domains).figures
+    assert [(f.metric, f.value == 0.125) for f in same] == [("accuracy on noises", False)]
+    (tmp_path / "noises" / "noises-0001.mp4").unlink()
+    (other,) = _tried(options, db, result, "tones", domains).figures
+    assert (other.metric, other.value) == ("accuracy on noises", 0.125)
+    (db / "models" / row["encoder_id"] / "tried.json").unlink()  # others go on with this database
 
 
 def test_an_encoder_is_judged_by_name_with_the_pairs_it_has_seen(
