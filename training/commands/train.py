@@ -156,7 +156,8 @@ def _pairs(
         raise typer.Exit(130) from None
     write(report.table(), format_, output)
     tell(report.summary(), err=not is_table)
-    if is_table:
-        typer.echo(f"next: motifdb embed {report.rows[0]['encoder_id'][:8]} --db {shlex.quote(str(path))}")
+    done = [str(row["encoder_id"]) for row in report.rows if row["state"] == "done"]
+    if is_table and done:
+        typer.echo(f"next: motifdb embed {done[0][:8]} --db {shlex.quote(str(path))}")
     if report.n_failed:
         raise typer.Exit(1)

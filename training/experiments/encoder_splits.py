@@ -125,7 +125,8 @@ def divide(
     there = split_folds(snapshot, split_id)
     folds = there if only_folds is None else tuple(f for f in there if f in only_folds)
     if not folds:
-        raise UsageError(f"split {split_id[:8]} has the folds {min(there)} to {max(there)}, not {only_folds}")
+        asked = ", ".join(map(str, only_folds or ()))
+        raise UsageError(f"split {split_id[:8]} has the folds {min(there)} to {max(there)}, not {asked}")
     leaks = [report for report in leak_reports(snapshot, split_id) if report.fold in folds]
     return Divided(clips_id, split_id, folds, is_crossed, (*notes, leak_text(leaks)))
 

@@ -228,7 +228,11 @@ def _say_about(report: SiameseReport, data: PairData, performances: Performances
     text = (
         f"fold {data.fold}: {len(performances)} performances of {len(set(singers))} singers test"
         + (f", of {len(has_works)} work{'s' * (len(has_works) != 1)}" if has_works else "")
-        + (f"; {alone} singers have one performance and cannot be found again" if alone else "")
+        + (
+            f"; {alone} {'has' if alone == 1 else 'have'} one performance and cannot be found again"
+            if alone
+            else ""
+        )
         + (f"; {performances.n_unvoiced} have no voiced clip" if performances.n_unvoiced else "")
     )
     report.notes.append(text)

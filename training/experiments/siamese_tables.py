@@ -125,7 +125,11 @@ def verdicts(report: SiameseReport) -> list[str]:
                 (PAIRS, "eer", "EER", "down"),
             )
         ]
-        lines.append(f"{model} against the hand-crafted vector: {'; '.join(s for s in said if s)}.")
+        found = (
+            "; ".join(s for s in said if s)
+            or "nothing can be asked, as no singer who tests has two performances"
+        )
+        lines.append(f"{model} against the hand-crafted vector: {found}.")
     if report.without_works is not None:
         lines.append(
             f"Song columns cannot be had here: {report.without_works}. Whether singers are told apart, and not songs, needs singers who"

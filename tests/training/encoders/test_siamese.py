@@ -174,6 +174,21 @@ def test_the_command_line_says_what_is_there_and_what_is_not(small: Small, tmp_p
         train_encoders(TINY, small.path, Quiet(), lines.append, folds=(7,))
 
 
+def test_nobody_is_told_to_embed_with_an_encoder_that_failed(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from motifdb.cli import app
+
+    monkeypatch.setitem(SIAMESE_RECIPES, "tiny", TINY.assign({"learning_rate": 1e30, "max_steps": 6}))
+    answer = CliRunner().invoke(app, ["train", "tiny", "--device", "cpu", "--db", str(small.path)])
+    assert answer.exit_code == 1 and "is no number" in answer.output and "next:" not in answer.output
+    monkeypatch.setitem(SIAMESE_RECIPES, "tiny", TINY.assign({"max_steps": 1}))
+    answer = CliRunner().invoke(app, ["train", "tiny", "--device", "cpu", "--db", str(small.path)])
+    assert answer.exit_code == 0 and "next: motifdb embed " in answer.output
+
+
 def test_a_loss_that_is_no_number_is_a_failed_encoder(data: PairData, tmp_path: Path) -> None:
     wild = TINY.assign({"learning_rate": 1e30, "max_steps": 6})
     result = train_siamese(wild, data, tmp_path, device="cpu")
