@@ -305,7 +305,8 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise ValueError(f"its header cannot be read ({error})") from error
     if header.get("layout") != LAYOUT:
         raise ValueError("another version of motifdb made it")
-    if not (all(isinstance(v, int) for v in numbers) and all(isinstance(v, str) for v in texts) and sizes):
+    is_typed = all(isinstance(v, int) for v in numbers) and all(isinstance(v, str) for v in texts)
+    if not (is_typed and sizes) or header["metric"] not in METRICS:
         raise ValueError("its header is damaged")
     if any(".." in Path(name).parts or Path(name).is_absolute() for name, *_ in sizes):
         raise ValueError("its header names files outside")

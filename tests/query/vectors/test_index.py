@@ -165,6 +165,13 @@ def test_a_header_of_more_vectors_than_are_there(copied: Callable[[], Path]) -> 
     distrusted(path, "its header says 401")
 
 
+def test_a_header_of_no_distance(copied: Callable[[], Path]) -> None:
+    path = copied()
+    header = json.loads((folder_of(path) / HEADER).read_text()) | {"metric": "cosinus"}
+    (folder_of(path) / HEADER).write_text(json.dumps(header))
+    distrusted(path, "header is damaged")
+
+
 def test_too_few_vectors_need_none(vectors: Snapshot) -> None:
     with pytest.raises(UsageError, match="3 vectors; an index needs 256"):
         build_index(vectors, "made")
