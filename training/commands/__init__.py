@@ -14,6 +14,7 @@ from motifdb.training.commands import (
     embed,
     evaluate,
     experiment,
+    neighbours,
     predict,
     split,
     train,
@@ -32,4 +33,5 @@ def register(app: typer.Typer) -> None:
     app.command("compare-runs", rich_help_panel=PANEL)(compare_runs.compare_runs)
     app.command("predict", rich_help_panel=PANEL)(predict.predict)
     app.command("embed", rich_help_panel=PANEL)(embed.embed)
+    app.command("neighbours", rich_help_panel=PANEL)(neighbours.neighbours)
     app.command("experiment", rich_help_panel=PANEL)(experiment.experiment)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.training.experiments.answer import Answer, Asked
 from motifdb.training.scores.figures import Figure, group_numbers
+from motifdb.training.scores.judged import usual_distance
 from motifdb.training.scores.neighbours import prepared, ranking_scores
 
 if TYPE_CHECKING:
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 
 BASELINES = ("hand-crafted", "log-mel-stats")
 """Models that nothing was learnt for; always there."""
-
-DISTANCES = {"hand-crafted": "standardised", "log-mel-stats": "standardised", "encoder": "euclidean"}
-"""By the model of an analysis of vectors: statistics have units of their own, siamese encoders learnt the Euclidean distance; others
-(layers of classifiers, speaker models) are compared by angle."""
 
 QUESTIONS = (
     "pattern before voice",
@@ -327,7 +324,7 @@ def ask(sung: Sung, vectors: Vectors, part: str, *, seed: int = 0) -> tuple[list
     if len(rows) < len(sung):
         sung = sung.take(rows)
     matrix = vectors.matrix[[at[clip] for clip in sung.clip_id]].astype(np.float64)
-    distance = DISTANCES.get(str(vectors.parameters.get("model", vectors.name)), "cosine")
+    distance = usual_distance(vectors.parameters, vectors.name)
     figures: list[Figure] = []
     notes: list[str] = []
     given = prepared(matrix, distance) if len(matrix) else matrix
