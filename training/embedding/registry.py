@@ -192,6 +192,8 @@ def _made(name: str, options: Mapping[str, Any], make: Callable[[], Any]) -> Any
     """What `make` gives; options that are text where numbers are needed, or the like, are told in a sentence."""
     try:
         return make()
+    except MotifdbError:
+        raise
     except (TypeError, ValueError, OverflowError) as error:
         if not options:  # then it is no mistake of who asks
             raise
