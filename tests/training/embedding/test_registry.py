@@ -124,5 +124,5 @@ def test_names_and_weights_that_do_not_fit(tmp_path: Path) -> None:
         find_embedder("hand-crafted", None, options={"sample_rate_hz": "fast"})
     named = tmp_path / "weights.npz"
     named.write_bytes(b"x")
-    with pytest.raises(UsageError, match="^OpenL3 has no representation 'mel255'; did you mean"):
+    with pytest.raises(UsageError, match=r"^OpenL3 has no representation 'mel255'; did you mean"):
         find_embedder("openl3", None, weights=named, options={"representation": "mel255"})
