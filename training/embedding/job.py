@@ -272,7 +272,8 @@ def _nothing(
 ) -> NotFoundError:
     """Why there is nothing to embed."""
     if wanted is not None:
-        return NotFoundError(f"no recording with {target.title} fulfils --where {options.where!r}")
+        what = "sound" if target.kind == "recording" else target.title
+        return NotFoundError(f"no recording with {what} fulfils --where {options.where!r}")
     if target.kind == "recording":
         return NotFoundError(
             f"{snapshot.path}: there are no recordings with sound here; `motifdb ingest FOLDER --keep-audio` takes some in"

@@ -153,7 +153,7 @@ def test_only_some_recordings_and_the_rest_later(path: Path) -> None:
     assert waiting.n_waiting == 1
     assert "run embed again" in str(status(open_snapshot(path)))
     assert embed(path).n == 6 and is_right(path)
-    with pytest.raises(NotFoundError, match="no recording with recordings fulfils --where"):
+    with pytest.raises(NotFoundError, match="no recording with sound fulfils --where"):
         embed(path, where="singer = 'nobody'")
     with pytest.raises(NotFoundError, match="did you mean 'singer'"):
         embed(path, where="singr = 'asa'")
