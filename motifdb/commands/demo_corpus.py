@@ -44,6 +44,10 @@ def demo_corpus(
         motifdb demo-corpus films/ --videos 120
     """
     if videos:
+        if crossed or singers is not None or songs is not None:
+            from motifdb.errors import UsageError
+
+            raise UsageError("--videos makes videos and no songs; leave out --crossed, --singers and --songs")
         from motifdb.training.videos.generated import make_av_corpus
 
         made = make_av_corpus(folder, n_videos=videos, domain=domain, seed=seed)

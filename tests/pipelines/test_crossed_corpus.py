@@ -133,6 +133,9 @@ def test_what_cannot_be_crossed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="noise must be 0 or more"):
         make_crossed_corpus(tmp_path / "c", 2, 2, noise=-1)
     (tmp_path / "mine.txt").write_text("mine")
+    ran = CliRunner().invoke(app, ["demo-corpus", str(tmp_path / "v"), "--crossed", "--videos", "3"])
+    assert isinstance(ran.exception, UsageError) and "leave out --crossed" in str(ran.exception)
+    assert not (tmp_path / "v").exists()
     ran = CliRunner().invoke(app, ["demo-corpus", str(tmp_path), "--crossed"])
     assert isinstance(ran.exception, UsageError) and "is no demo corpus" in str(ran.exception)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
