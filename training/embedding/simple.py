@@ -33,7 +33,7 @@ class LogMelStatistics:
 
     def config(self) -> dict[str, Any]:
         """The name says all."""
-        return {"model": self.name, "version": 1}
+        return {"model": self.name, "version": 1, "metric": "standardised"}
 
 
 class HandCrafted:
@@ -58,4 +58,9 @@ class HandCrafted:
 
     def config(self) -> dict[str, Any]:
         """The name and the rate say all."""
-        return {"model": self.name, "version": 1, "sample_rate_hz": self.sample_rate_hz}
+        return {
+            "model": self.name,
+            "version": 1,
+            "sample_rate_hz": self.sample_rate_hz,
+            "metric": "standardised",
+        }

@@ -375,6 +375,7 @@ class SiameseEmbedder:
             "weights": self._weights,
             "window_s": self.window_s,
             "hop_s": self.hop_s,
+            "metric": "euclidean",  # that which the loss shapes
         }
 
 

@@ -324,7 +324,7 @@ def ask(sung: Sung, vectors: Vectors, part: str, *, seed: int = 0) -> tuple[list
     if len(rows) < len(sung):
         sung = sung.take(rows)
     matrix = vectors.matrix[[at[clip] for clip in sung.clip_id]].astype(np.float64)
-    distance = usual_distance(vectors.parameters, vectors.name)
+    distance = usual_distance(vectors.parameters)
     figures: list[Figure] = []
     notes: list[str] = []
     given = prepared(matrix, distance) if len(matrix) else matrix

@@ -27,10 +27,6 @@ PAIR_SEED = 2018
 MOST = 20_000
 """Vectors beyond which comparing all with all takes many minutes."""
 
-USUAL_DISTANCES = {"hand-crafted": "standardised", "log-mel-stats": "standardised", "encoder": "euclidean"}
-"""By the model of an analysis: statistics have units of their own, siamese encoders learnt the Euclidean distance; others (layers of
-classifiers, speaker models) are compared by angle."""
-
 
 @dataclass(frozen=True)
 class Question:
@@ -72,13 +68,13 @@ class Judged:
     notes: list[str]
 
 
-def usual_distance(parameters: dict[str, Any], name: str = "") -> str:
-    """The distance that suits an analysis of vectors, from its parameters.
+def usual_distance(parameters: dict[str, Any]) -> str:
+    """The distance that the model of an analysis of vectors names, else the angle (layers of classifiers, speaker models).
 
-    >>> usual_distance({"model": "hand-crafted"}), usual_distance({"model": "speaker"})
+    >>> usual_distance({"model": "hand-crafted", "metric": "standardised"}), usual_distance({"model": "speaker"})
     ('standardised', 'cosine')
     """
-    return USUAL_DISTANCES.get(str(parameters.get("model", name)), "cosine")
+    return str(parameters.get("metric", "cosine"))
 
 
 def judge(database: Database, analysis: str | None, question: Question) -> Judged:
@@ -107,7 +103,7 @@ def judge(database: Database, analysis: str | None, question: Question) -> Judge
     names = dict.fromkeys([*question.labels, *(n for n in (other, question.group) if n is not None)])
     values = {name: values_of(database, vectors, name) for name in names}
     exclude = None if other is None else _keys(values[other])
-    distance = question.distance or usual_distance(vectors.parameters, vectors.name)
+    distance = question.distance or usual_distance(vectors.parameters)
     figures: list[Figure] = []
     notes: list[str] = []
     for label in question.labels:

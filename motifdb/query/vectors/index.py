@@ -31,8 +31,8 @@ from motifdb.catalog import files
 from motifdb.catalog.layout import INDEXES_FOLDER
 from motifdb.errors import DatabaseError, UsageError
 from motifdb.ids import hash_text
-from motifdb.query.vectors.exact import METRICS, Metric
 from motifdb.query.vectors.read import ROW_COLUMNS, find_embeddings, matrix_of
+from motifdb.query.vectors.scale import DISTANCES, STANDARDISED, deviations, scaled_batches
 
 if TYPE_CHECKING:
     import lance
@@ -162,17 +162,17 @@ def vector_batches(snapshot: Snapshot, analysis_id: str, n_dims: int) -> Iterato
     )
 
 
-def default_metric(analysis: Mapping[str, Any]) -> Metric:
+def default_metric(analysis: Mapping[str, Any]) -> str:
     """The distance that an analysis names in its parameters; else the cosine distance."""
     named = json.loads(analysis["parameters"]).get("metric")
-    return named if named in METRICS else "cosine"
+    return str(named) if named in DISTANCES else "cosine"
 
 
 def build_index(
     snapshot: Snapshot,
     analysis: str | None = None,
     *,
-    metric: Metric | None = None,
+    metric: str | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Index:
     """Make the index of an analysis, in place of one that is there.
@@ -206,13 +206,19 @@ def build_index(
     began_s = time.monotonic()
     try:
         beside.mkdir(parents=True)
-        n_partitions = _write(snapshot, row, beside, n, n_dims, chosen, on_step or (lambda words: None))
+        deviation = None
+        if chosen == STANDARDISED:
+            deviation = deviations(vector_batches(snapshot, analysis_id, n_dims), n_dims, name)
+        say = on_step or (lambda words: None)
+        n_partitions = _write(snapshot, row, beside, n, n_dims, chosen, deviation, say)
         header = {
             "layout": LAYOUT, "analysis_id": analysis_id, "name": name, "kind": KIND, "metric": chosen,
             "n_vectors": n, "n_dims": n_dims, "n_partitions": n_partitions, "commit": snapshot.commit,
             "table_version": snapshot.versions["embeddings"], "coverage": coverage_hash(snapshot, analysis_id),
             "built_s": round(time.monotonic() - began_s, 3), "files": _settled(beside),
         }  # fmt: skip
+        if deviation is not None:
+            header["deviation"] = deviation.tolist()
         files.put_if_absent(beside / HEADER, (json.dumps(header, indent=1) + "\n").encode())
         _put(beside, place)
     except OSError as error:
@@ -230,7 +236,8 @@ def _write(
     folder: Path,
     n: int,
     n_dims: int,
-    metric: Metric,
+    metric: str,
+    deviation: NDArray[np.float64] | None,
     on_step: Callable[[str], None],
 ) -> int:
     """The rows and their index; gives the number of partitions."""
@@ -240,7 +247,10 @@ def _write(
     schema = pa.schema([*_row_types(), ("vector", pa.list_(pa.float32(), n_dims))])
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in vector_batches(snapshot, str(row["analysis_id"]), n_dims):
+        stored = vector_batches(snapshot, str(row["analysis_id"]), n_dims)
+        if deviation is not None:
+            stored = scaled_batches(stored, deviation, str(row["name"]))
+        for batch in stored:
             matrix = matrix_of(pa.chunked_array([batch.column("vector")]), str(row["name"]))
             vector = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), n_dims)
             yield pa.RecordBatch.from_arrays([*(batch.column(c) for c in ROW_COLUMNS), vector], schema=schema)
@@ -288,6 +298,14 @@ def coverage_hash(snapshot: Snapshot, analysis_id: str) -> str:
     return hash_text(*("/".join(str(row[c]) for c in columns) for row in rows.to_pylist()))
 
 
+def _are_deviations(values: object, n_dims: int) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == n_dims
+        and all(isinstance(v, float) and v > 0 for v in values)
+    )
+
+
 def read_header(folder: Path) -> dict[str, Any]:
     """The header of an index.
 
@@ -306,7 +324,9 @@ def read_header(folder: Path) -> dict[str, Any]:
     if header.get("layout") != LAYOUT:
         raise ValueError("another version of motifdb made it")
     is_typed = all(isinstance(v, int) for v in numbers) and all(isinstance(v, str) for v in texts)
-    if not (is_typed and sizes) or header["metric"] not in METRICS:
+    if not (is_typed and sizes) or header["metric"] not in DISTANCES:
+        raise ValueError("its header is damaged")
+    if header["metric"] == STANDARDISED and not _are_deviations(header.get("deviation"), header["n_dims"]):
         raise ValueError("its header is damaged")
     if any(".." in Path(name).parts or Path(name).is_absolute() for name, *_ in sizes):
         raise ValueError("its header names files outside")

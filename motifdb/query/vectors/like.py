@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.query.meant import Meant, what_is_meant
-from motifdb.query.vectors.exact import Metric, unit
+from motifdb.query.vectors.exact import unit
 from motifdb.query.vectors.index import default_metric
 from motifdb.query.vectors.read import ROW_COLUMNS, matrix_of
 
@@ -74,7 +74,7 @@ def like_of(database: Asking, analysis: Mapping[str, Any], text: str) -> Like:
     return Like(mean_vector(matrix, default_metric(analysis)), own, words)
 
 
-def mean_vector(matrix: NDArray[np.float32], metric: Metric) -> NDArray[np.float32]:
+def mean_vector(matrix: NDArray[np.float32], metric: str) -> NDArray[np.float32]:
     """The mean of vectors, float32 [d]; of their directions where angles are compared."""
     rows = np.asarray(matrix, np.float64)
     mean: NDArray[np.float64] = (unit(rows) if metric == "cosine" else rows).mean(axis=0)

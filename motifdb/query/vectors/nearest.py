@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from motifdb.errors import NotFoundError, UsageError
 from motifdb.errors import nearest as nearest_name
-from motifdb.query.vectors.exact import METRICS, Metric, distance, first_of, nearest_of, rows_of
+from motifdb.query.vectors.exact import Metric, distance, first_of, nearest_of, rows_of
 from motifdb.query.vectors.index import (
     PROBES,
     Index,
@@ -23,6 +23,7 @@ from motifdb.query.vectors.index import (
     vector_batches,
 )
 from motifdb.query.vectors.read import find_embeddings, matrix_of
+from motifdb.query.vectors.scale import DISTANCES, STANDARDISED, deviations, scaled, scaled_batches
 
 if TYPE_CHECKING:
     from motifdb.catalog.snapshot import Snapshot
@@ -42,13 +43,13 @@ class Neighbours:
     ----------
     rows : table of ``query`` (int64, which of the queries), ``distance`` (float64) and the columns of `embeddings` but the
         vector, by query, then distance, then embedding_id
-    metric : what the distances are
+    metric : what the distances are: cosine, euclidean or standardised
     is_exact : whether all vectors were compared
     note : a sentence about an index that could not be used; None: nothing to say
     """
 
     rows: pa.Table
-    metric: Metric
+    metric: str
     is_exact: bool
     note: str | None = None
 
@@ -61,7 +62,7 @@ def nearest(
     *,
     allowed: Collection[str] | None = None,
     leave_out: Collection[str] = (),
-    metric: Metric | None = None,
+    metric: str | None = None,
     exact: bool = False,
     probes: int = PROBES,
 ) -> Neighbours:
@@ -88,8 +89,8 @@ def nearest(
     """
     row = find_embeddings(snapshot, analysis)
     chosen = metric or default_metric(row)
-    if chosen not in METRICS:
-        raise UsageError(f"there is no distance {chosen!r}; {nearest_name(chosen, METRICS)}")
+    if chosen not in DISTANCES:
+        raise UsageError(f"there is no distance {chosen!r}; {nearest_name(chosen, DISTANCES)}")
     if n < 1:
         raise UsageError(f"the number of places must be 1 or more, got {n}")
     found = find_index(snapshot, row)
@@ -105,10 +106,20 @@ def nearest(
     index = found.index
     if index is not None and index.metric != chosen:
         index = None
+    name, analysis_id = str(row["name"]), str(row["analysis_id"])
+    measured: Metric = "cosine" if chosen == "cosine" else "euclidean"
+    deviation = None
+    if chosen == STANDARDISED:
+        deviation = (
+            deviations(vector_batches(snapshot, analysis_id, n_dims), n_dims, name)
+            if index is None
+            else np.array(index.header["deviation"], np.float64)
+        )
+        asked = scaled(asked, deviation)
     is_sifted = kept is None or len(kept) > FILTERED_EXACTLY
     if index is not None and not exact and is_sifted:
         try:
-            rows = _through(index, asked, n, kept, leave_out, chosen, probes)
+            rows = _through(index, asked, n, kept, leave_out, measured, probes)
         except (OSError, ValueError) as error:
             rows = None
             note = (
@@ -118,8 +129,10 @@ def nearest(
         if rows is not None:
             return Neighbours(rows, chosen, False, note)
     n_more = n if kept is not None else n + len(leave_out)
-    stored = vector_batches(snapshot, row["analysis_id"], n_dims)
-    near = nearest_of(stored, asked, n_more, metric=chosen, allowed=kept, name=str(row["name"]))
+    stored = vector_batches(snapshot, analysis_id, n_dims)
+    if deviation is not None:
+        stored = scaled_batches(stored, deviation, name)
+    near = nearest_of(stored, asked, n_more, metric=measured, allowed=kept, name=name)
     return Neighbours(_without(near, leave_out, n), chosen, True, note)
 
 

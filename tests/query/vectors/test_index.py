@@ -232,7 +232,7 @@ def test_queries_that_cannot_be(vectors: Snapshot) -> None:
     with pytest.raises(UsageError, match="1 or more, got 0"):
         nearest(vectors, NAME, QUERIES, 0)
     with pytest.raises(UsageError, match="did you mean 'cosine'"):
-        nearest(vectors, NAME, QUERIES, 5, metric="cosin")  # type: ignore[arg-type]
+        nearest(vectors, NAME, QUERIES, 5, metric="cosin")
     with pytest.raises(NotFoundError, match="did you mean 'made clips'"):
         nearest(vectors, "made clip", QUERIES, 5)
 
@@ -271,3 +271,31 @@ def test_compaction_does_not_make_it_old(copied: Callable[[], Path]) -> None:
     assert open_snapshot(path).commit > 2
     found = ask(path)
     assert not found.is_exact and found.note is None
+
+
+def test_standardised_columns_are_compared_so_with_and_without_an_index(copied: Callable[[], Path]) -> None:
+    path = copied()
+    snapshot = open_snapshot(path)
+    stored = vectors_of(snapshot, "made clips")
+    deviation = stored.matrix.astype(np.float64).std(0)
+    query = stored.matrix[5] + 1
+    by_hand = np.sqrt(np.square((stored.matrix - query) / deviation).sum(1))
+    wanted = [stored.embedding_ids[i] for i in np.argsort(by_hand)[:10]]
+    plain = nearest(snapshot, "made clips", query, metric="standardised")
+    assert plain.is_exact and plain.rows.column("embedding_id").to_pylist() == wanted
+    assert np.allclose(plain.rows.column("distance").to_numpy(), np.sort(by_hand)[:10], rtol=1e-5)
+    made = build_index(snapshot, "made clips", metric="standardised")
+    assert np.allclose(made.header["deviation"], deviation)
+    quick = nearest(open_snapshot(path), "made clips", query, metric="standardised")
+    assert not quick.is_exact and quick.rows.column("embedding_id").to_pylist() == wanted
+
+
+def test_an_index_without_its_deviations_is_damaged(copied: Callable[[], Path]) -> None:
+    path = copied()
+    snapshot = open_snapshot(path)
+    made = build_index(snapshot, "made clips", metric="standardised")
+    (made.folder / "header.json").write_text(
+        json.dumps(dict(made.header) | {"deviation": [0.0] * made.n_dims})
+    )
+    found = nearest(open_snapshot(path), "made clips", np.ones(made.n_dims), metric="standardised")
+    assert found.is_exact and found.note is not None and "damaged" in found.note

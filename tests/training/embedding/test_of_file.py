@@ -56,7 +56,7 @@ def test_what_openl3_was_asked_for_follows_from_what_it_says() -> None:
         ({}, "do not say which model"),
         ({"model": "gone"}, "is not here any more"),
         (
-            {"model": "hand-crafted", "version": 7, "sample_rate_hz": 16_000},
+            {"model": "hand-crafted", "version": 7, "sample_rate_hz": 16_000, "metric": "standardised"},
             r"another hand-crafted .*\(version\)",
         ),
         ({"model": "run", "run_id": "0123456789abcdef0123"}, "is not here any more"),

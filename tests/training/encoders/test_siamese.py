@@ -111,7 +111,7 @@ def test_what_is_stored_gives_the_same_vectors(small: Small, data: PairData, tra
     assert every.shape == (len(data.examples), 16) and np.isfinite(every).all()
     # a vector does not depend on what is asked for beside it
     np.testing.assert_allclose(embedder.embed(sound, np.array([5, 2])), every[[5, 2]], atol=1e-5)
-    assert set(ours.config()) == {"model", "encoder_id", "recipe", "weights", "window_s", "hop_s"}
+    assert set(ours.config()) == {"model", "encoder_id", "recipe", "weights", "window_s", "hop_s", "metric"}
     assert ours.window_s is not None
     n_samples = round(ours.window_s * 22_050)
     assert TINY.front_end.n_columns(n_samples) == 12 == 1 + n_samples // 1024  # as much as it reads
