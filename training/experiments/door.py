@@ -11,6 +11,7 @@ from motifdb.errors import NotFoundError, UsageError, nearest
 from motifdb.training.experiments import protocols as pr
 from motifdb.training.experiments.answer import Answer, Asked
 from motifdb.training.experiments.cells import CellReport, Say
+from motifdb.training.experiments.corpora import corpus_missing
 from motifdb.training.experiments.published import SID_2020, SID_2020_CODES, SID_2020_TABLE_1, TABLES
 
 if TYPE_CHECKING:
@@ -24,8 +25,18 @@ def run_experiment(name: str, path: Path, asked: Asked, say: Say) -> Answer:
     Raises
     ------
     NotFoundError
-        for a name that is none.
+        for a name that is none, or a database without what the experiment needs, with what corpus to put where.
     """
+    try:
+        return _run(name, path, asked, say)
+    except (NotFoundError, UsageError) as error:
+        told = corpus_missing(name, path, asked.label)
+        if told is None:
+            raise
+        raise type(error)(f"{error}. Known corpora: {told}") from None
+
+
+def _run(name: str, path: Path, asked: Asked, say: Say) -> Answer:
     if name in TABLES:
         return _grid(name, path, asked, say)
     if name in _ELSEWHERE:
