@@ -17,7 +17,8 @@ demo: $(VENV)/.demo ## install base and essentia, then sing a corpus, mine it, a
 	$(BIN)/motifdb demo $(DEMO)
 
 test: $(VENV)/.all check ## install everything, then lint, type check, check import layers and docs, run all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	# three on two cores: those that wait for Ray or for killed processes leave room for another
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 setup: $(VENV)/.all ## install everything for development, and the pre-commit hooks
 	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/pre-commit install; fi
