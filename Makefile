@@ -16,8 +16,8 @@ help: ## list these targets
 demo: $(VENV)/.demo ## install base and essentia, then sing a corpus, mine it, ask it and plot it into demo/
 	$(BIN)/motifdb demo $(DEMO)
 
+# three processes on two cores: tests that wait for Ray or for what they kill leave room for another
 test: $(VENV)/.all check ## install everything, then lint, type check, check import layers and docs, run all tests
-	# three on two cores: those that wait for Ray or for killed processes leave room for another
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 setup: $(VENV)/.all ## install everything for development, and the pre-commit hooks
