@@ -213,3 +213,29 @@ def _replace(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_state(
+    folder: Path, config: Mapping[str, Any], run: str
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
+    """Where a run of this very configuration was stopped: tensors by part (last, best, optimiser), and counters; None: nowhere yet.
+
+    Raises
+    ------
+    CheckpointError
+        for a checkpoint of another configuration, or one that is damaged.
+    """
+    if not (folder / CONFIG).exists():
+        return None
+    stored = read_config(folder)
+    stored.pop("format")
+    require_same(stored, config, folder)
+    path = folder / STATE
+    if not path.exists():
+        return None  # stopped before anything was worth saving
+    tensors, counters = read_tensors(path, run)
+    parts: dict[str, dict[str, Tensor]] = {"last": {}, "best": {}, "optimiser": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition("/")
+        parts.setdefault(part, {})[rest] = tensor
+    return parts, counters

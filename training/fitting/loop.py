@@ -318,19 +318,12 @@ class _Run:
 
     def _resumed(self, config: Mapping[str, Any]) -> bool:
         """Take up the checkpoint in the folder; False where there is none."""
-        if self.folder is None or not (self.folder / checkpoint.CONFIG).exists():
+        if self.folder is None:
             return False
-        stored = checkpoint.read_config(self.folder)
-        stored.pop("format")
-        checkpoint.require_same(stored, config, self.folder)
-        path = self.folder / checkpoint.STATE
-        if not path.exists():
-            return False  # stopped before anything was worth saving
-        tensors, counters = checkpoint.read_tensors(path, self.run)
-        parts: dict[str, dict[str, Tensor]] = {"last": {}, "best": {}, "optimiser": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition("/")
-            parts.setdefault(part, {})[rest] = tensor
+        found = checkpoint.read_state(self.folder, config, self.run)
+        if found is None:
+            return False
+        (parts, counters), path = found, self.folder / checkpoint.STATE
         checkpoint.load_into(self.network, parts["last"], path)
         load_optimiser(self.optimiser, parts["optimiser"], path)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from motifdb.training.extras import load_torchaudio
 from motifdb.training.inputs.front_end_config import FrontEndConfig
 
 
-class Rows(nn.Module):  # type: ignore[misc]  # torch is untyped to us
+class Rows(nn.Module, ABC):  # type: ignore[misc]  # torch is untyped to us
     """Rows of a batch of clips on a device, before masks, means and standardisation.
 
     Attributes
@@ -25,6 +26,7 @@ class Rows(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         super().__init__()
         self.config = config
 
+    @abstractmethod
     def power(self, samples: Tensor, lengths: Tensor) -> Tensor:
         """Power of each row and column: float32 [B, rows, T], T at least the columns of the longest clip.
 
@@ -33,11 +35,10 @@ class Rows(nn.Module):  # type: ignore[misc]  # torch is untyped to us
         samples : float32 [B, L], zero beyond each clip's length
         lengths : int64 [B]
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self, power: Tensor, valid: Tensor) -> Tensor:
         """What is seen: float32 [B, n_rows, T]; `valid` bool [B, 1, T] says which columns are a clip's own."""
-        raise NotImplementedError
 
     def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Values [B, n_rows, T] and how many columns of each clip are valid, int64 [B]."""
