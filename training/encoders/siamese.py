@@ -394,9 +394,7 @@ def load(row: Mapping[str, Any], folder: Path, device: str = "auto") -> SiameseE
         raise checkpoint.CheckpointError(
             f"{folder / checkpoint.CONFIG} does not describe an encoder of this motifdb: {error}"
         ) from None
-    path = folder / checkpoint.WEIGHTS
-    stored = {k: v for k, v in config.items() if k != "format"}
-    tensors, _ = checkpoint.read_tensors(path, checkpoint.run_of(stored))
+    tensors, path = checkpoint.read_best(folder, config)
     network = make_network(recipe, 0)
     checkpoint.load_into(network, tensors, path)
     target = choose_device(device)

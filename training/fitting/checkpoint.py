@@ -239,3 +239,16 @@ def read_state(
         part, _, rest = name.partition("/")
         parts.setdefault(part, {})[rest] = tensor
     return parts, counters
+
+
+def read_best(folder: Path, config: Mapping[str, Any]) -> tuple[dict[str, Tensor], Path]:
+    """The best weights in a folder, which must be of the run that its configuration names, and their file.
+
+    Raises
+    ------
+    CheckpointError
+        where there are none, or they are of another run.
+    """
+    path = folder / WEIGHTS
+    tensors, _ = read_tensors(path, run_of({k: v for k, v in config.items() if k != "format"}))
+    return tensors, path
